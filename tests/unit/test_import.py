@@ -11,8 +11,9 @@ import wrenml
 ROOT = Path(wrenml.__file__).parent
 
 # Imports every module of the package in a folder, and fails when code of that package, while being imported,
-# opens a file, uses the network, starts a process or thread, or looks at the environment. What other packages do
-# while they are imported is told apart by the import machinery's frames, which lie between them and the importer.
+# opens a file, uses the network, starts a process or thread, or looks at the environment. What other packages
+# do while they are imported is told apart by the import machinery's frames, which lie between them and the
+# importer.
 PROBE = r"""
 import importlib, os, pathlib, sys
 
