@@ -1,0 +1,77 @@
+"""Content-addressed blobs as a packer writes them: each once, a buffer hashed once while it cannot change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pickle import PickleBuffer
+
+from wrenml.pickling.format import Buffer, prefix
+
+__all__ = ["Blobs", "PutBlob"]
+
+PutBlob = Callable[[bytes, Sequence[Buffer]], None]
+
+
+class Blobs:
+    """Hands buffers to `put_blob`, once for each digest.
+
+    Parameters
+    ----------
+    put_blob : callable
+        Takes the 32-byte SHA-256 and the buffers whose bytes, one after the other, it is of.
+    """
+
+    __slots__ = ("_depth", "_known", "_put", "_written")
+
+    def __init__(self, put_blob: PutBlob) -> None:
+        self._put = put_blob
+        self._written: set[bytes] = set()
+        # The view is held so that its address cannot come to belong to another buffer.
+        self._known: dict[tuple[int, int], tuple[memoryview, bytes]] = {}
+        self._depth = 0
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Within this, a buffer met again is taken to hold the same bytes."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._known.clear()
+
+    def write(self, data: bytes) -> bytes:
+        """Write bytes and return their digest."""
+        return self._write(data)
+
+    def write_buffer(self, buffer: PickleBuffer) -> bytes:
+        """Write a contiguous buffer and return its digest."""
+        view = buffer.raw()
+        key = (_address(view), view.nbytes)
+        if key not in self._known:
+            self._known[key] = (view, self._write(view))
+        return self._known[key][1]
+
+    def join(self, stream: bytes, buffers: Sequence[PickleBuffer], *, references: bool = False) -> bytes:
+        """Return the packed form of a pickle stream and the buffers out of it, which become blobs."""
+        if not buffers and not references:
+            return stream
+        table = [self.write_buffer(buffer) for buffer in buffers]
+        return prefix(len(stream), table, references=references) + stream
+
+    def _write(self, data: bytes | memoryview) -> bytes:
+        import hashlib  # noqa: PLC0415 - slow to load, and small values need no blob
+
+        digest = hashlib.sha256(data).digest()
+        if digest not in self._written:
+            self._put(digest, (data,))
+            self._written.add(digest)
+        return digest
+
+
+def _address(view: memoryview) -> int:
+    # Views of one array are different objects over the same memory; numpy says where that is.
+    interface = getattr(view.obj, "__array_interface__", None)
+    return int(interface["data"][0]) if isinstance(interface, dict) else id(view.obj)

@@ -1,0 +1,161 @@
+"""Objects that recur by identity across arguments: which they are, and the references that replace them."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Sequence
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+
+from wrenml.pickling.blame import attempt
+from wrenml.pickling.unpacker import BLOB, HERE
+
+__all__ = ["FIXED_SIZE", "HOIST_FROM", "CyclicSharing", "Sharing", "notable_parts", "recurring"]
+
+HOIST_FROM = 4096  # bytes an object must have, pickled, to be worth sharing
+HERE_UP_TO = 512  # bytes of a shared object's own stream that travel with each argument, to save a blob
+MANY = 512  # elements from which a container of atoms may be worth sharing
+
+FIXED_SIZE = frozenset({int, float, bool, complex, type(None)})
+_TEXT = frozenset({str, bytes})
+_LEAVES = (type, FunctionType, BuiltinFunctionType, ModuleType)
+
+Packed = tuple[bytes, int]  # the packed object, and its whole size with the buffers out of it
+
+
+# A BaseException, since no `except Exception` on its way may take it.
+class CyclicSharing(BaseException):
+    """A shared object was met again inside itself, by way of another one."""
+
+
+def notable_parts(item: object) -> Sequence[object]:
+    """Return the item and those direct parts of it that may be worth sharing.
+
+    Empty for an item made of atoms and small texts only: such a one the standard pickler takes as it is.
+    """
+    kind = type(item)
+    if kind in FIXED_SIZE:
+        return ()
+    if kind in _TEXT:
+        return (item,) if len(item) >= HOIST_FROM else ()  # type: ignore[arg-type]  # a str or bytes
+    if kind is tuple or kind is list:
+        found = [part for part in item if not _is_small(part)]  # type: ignore[attr-defined]  # a tuple or list
+    elif kind is dict:
+        found = [part for part in item.values() if not _is_small(part)]  # type: ignore[attr-defined]  # a dict
+        if not found and all(map(_is_small, item)):  # type: ignore[call-overload]  # a dict
+            return (item,) if len(item) >= MANY else ()  # type: ignore[arg-type]  # a dict
+        return (item, *found)
+    else:
+        return (item, *(part for part in _parts(item) if not _is_small(part)))
+    return (item, *found) if found or len(item) >= MANY else ()  # type: ignore[arg-type]  # a tuple or list
+
+
+def _is_small(part: object) -> bool:
+    kind = type(part)
+    return kind in FIXED_SIZE or (kind in _TEXT and len(part) < HOIST_FROM)  # type: ignore[arg-type]
+
+
+def _parts(item: object) -> list[object]:
+    kind = type(item)
+    if issubclass(kind, _LEAVES):
+        return []
+    if kind is MethodType:
+        return [item.__self__]  # type: ignore[attr-defined]  # a method
+    parts: list[object] = []
+    if issubclass(kind, functools.partial):
+        parts += [item.func, *item.args, *item.keywords.values()]  # type: ignore[attr-defined]  # a partial
+    elif issubclass(kind, tuple):
+        parts += tuple.__iter__(item)  # type: ignore[arg-type]
+    elif issubclass(kind, list):
+        parts += list.__iter__(item)  # type: ignore[arg-type]
+    elif issubclass(kind, dict):
+        parts += dict.values(item)  # type: ignore[arg-type]
+    attributes, _ = attempt(getattr, item, "__dict__")
+    if type(attributes) is dict:
+        parts += attributes.values()
+    return parts
+
+
+def recurring(parts_of: Sequence[Sequence[object]]) -> dict[int, object]:
+    """Return, by id, the objects that are part of more than one item.
+
+    Parameters
+    ----------
+    parts_of : sequence of sequence
+        `notable_parts` of each item; what they are must be kept alive as long as the ids are used.
+    """
+    counts: Counter[int] = Counter()
+    objects: dict[int, object] = {}
+    for parts in parts_of:
+        if parts and id(parts[0]) in objects:
+            # The same item again: its parts recur only because it does.
+            counts[id(parts[0])] += 1
+            continue
+        here = {id(part): part for part in parts}
+        counts.update(here.keys())
+        objects |= here
+    return {key: objects[key] for key, count in counts.items() if count > 1}
+
+
+class Sharing:
+    """References to recurring objects, each pickled once, when it is first met.
+
+    Parameters
+    ----------
+    candidates : dict
+        From id to the recurring object; alive as long as this is.
+    pack : callable
+        Packs one object, parts of it replaced by references; None where it must stay in its arguments.
+    write : callable
+        Writes a blob and returns its digest.
+    """
+
+    def __init__(
+        self,
+        candidates: dict[int, object],
+        pack: Callable[[object], Packed | None],
+        write: Callable[[bytes], bytes],
+    ) -> None:
+        self._candidates = candidates
+        self._pack = pack
+        self._write = write
+        self._known: dict[int, tuple[str, int, bytes] | None] = {}
+        self._open: list[int] = []
+
+    def reference(self, obj: object) -> tuple[str, int, bytes] | None:
+        """Return what stands for `obj` in a stream, or None if it stands for itself.
+
+        The serial number in it keeps two equal objects two: only what was one object becomes one again.
+
+        Raises
+        ------
+        CyclicSharing
+            `obj` holds an object that is being packed and that holds `obj`.
+        """
+        key = id(obj)
+        if key not in self._candidates:
+            return None
+        if key not in self._known:
+            if key in self._open:
+                if key == self._open[-1]:
+                    return None
+                raise CyclicSharing
+            self._known[key] = self._make(obj, key)
+        return self._known[key]
+
+    def _make(self, obj: object, key: int) -> tuple[str, int, bytes] | None:
+        self._open.append(key)
+        try:
+            packed = self._pack(obj)
+        except CyclicSharing:
+            self._known[key] = None
+            if len(self._open) > 1:
+                raise
+            return None
+        finally:
+            self._open.pop()
+        if packed is None or packed[1] < HOIST_FROM:
+            return None
+        body = packed[0]
+        kind, content = (HERE, body) if len(body) <= HERE_UP_TO else (BLOB, self._write(body))
+        return kind, len(self._known), content
