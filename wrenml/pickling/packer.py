@@ -108,11 +108,11 @@ class Packer:
     def _refused(
         self, obj: object, name: str | None, error: Exception | None
     ) -> FunctionNotSerializable | ArgumentNotSerializable:
+        kind: type[FunctionNotSerializable | ArgumentNotSerializable] = ArgumentNotSerializable
+        called = "the object"
         if callable(obj):
-            kind: type[FunctionNotSerializable | ArgumentNotSerializable] = FunctionNotSerializable
-            name = name or getattr(obj, "__qualname__", type(obj).__qualname__)
-        else:
-            kind, name = ArgumentNotSerializable, name or "the object"
-        refused = kind(blame(obj, name, error or TypeError("cannot be pickled"), trial))
+            kind = FunctionNotSerializable
+            called = getattr(obj, "__qualname__", type(obj).__qualname__)
+        refused = kind(blame(obj, name or called, error or TypeError("cannot be pickled"), trial))
         refused.__cause__ = error
         return refused

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
 
 from wrenml.pickling.blame import attempt
 from wrenml.pickling.unpacker import BLOB, HERE
@@ -15,6 +17,8 @@ __all__ = ["FIXED_SIZE", "HOIST_FROM", "CyclicSharing", "Sharing", "notable_part
 HOIST_FROM = 4096  # bytes an object must have, pickled, to be worth sharing
 HERE_UP_TO = 512  # bytes of a shared object's own stream that travel with each argument, to save a blob
 MANY = 512  # elements from which a container of atoms may be worth sharing
+FEW = 32  # elements and
+SHORT = 128  # characters under which one never is
 
 FIXED_SIZE = frozenset({int, float, bool, complex, type(None)})
 _TEXT = frozenset({str, bytes})
@@ -28,7 +32,7 @@ class CyclicSharing(BaseException):
     """A shared object was met again inside itself, by way of another one."""
 
 
-def notable_parts(item: object) -> Sequence[object]:
+def notable_parts(item: Any) -> Sequence[object]:  # noqa: ANN401 - any object
     """Return the item and those direct parts of it that may be worth sharing.
 
     Empty for an item made of atoms and small texts only: such a one the standard pickler takes as it is.
@@ -37,39 +41,51 @@ def notable_parts(item: object) -> Sequence[object]:
     if kind in FIXED_SIZE:
         return ()
     if kind in _TEXT:
-        return (item,) if len(item) >= HOIST_FROM else ()  # type: ignore[arg-type]  # a str or bytes
+        return (item,) if len(item) >= HOIST_FROM else ()
     if kind is tuple or kind is list:
-        found = [part for part in item if not _is_small(part)]  # type: ignore[attr-defined]  # a tuple or list
+        found = [part for part in item if not _is_small(part)]
     elif kind is dict:
-        found = [part for part in item.values() if not _is_small(part)]  # type: ignore[attr-defined]  # a dict
-        if not found and all(map(_is_small, item)):  # type: ignore[call-overload]  # a dict
-            return (item,) if len(item) >= MANY else ()  # type: ignore[arg-type]  # a dict
+        found = [part for part in item.values() if not _is_small(part)]
+        if not found and all(map(_is_small, item)):
+            return (item,) if len(item) >= MANY else ()
         return (item, *found)
     else:
         return (item, *(part for part in _parts(item) if not _is_small(part)))
-    return (item, *found) if found or len(item) >= MANY else ()  # type: ignore[arg-type]  # a tuple or list
+    return (item, *found) if found or len(item) >= MANY else ()
 
 
-def _is_small(part: object) -> bool:
+def _is_small(part: Any) -> bool:  # noqa: ANN401 - any object
     kind = type(part)
-    return kind in FIXED_SIZE or (kind in _TEXT and len(part) < HOIST_FROM)  # type: ignore[arg-type]
+    if kind in FIXED_SIZE:
+        return True
+    if kind in _TEXT:
+        return len(part) < HOIST_FROM
+    # One level of small containers, which the standard pickler takes as they are too.
+    if kind is tuple or kind is list:
+        return len(part) < FEW and all(map(_is_small_atom, part))
+    return kind is dict and len(part) < FEW and all(map(_is_small_atom, chain(part, part.values())))
 
 
-def _parts(item: object) -> list[object]:
+def _is_small_atom(part: Any) -> bool:  # noqa: ANN401 - any object
+    kind = type(part)
+    return kind in FIXED_SIZE or (kind in _TEXT and len(part) < SHORT)
+
+
+def _parts(item: Any) -> list[object]:  # noqa: ANN401 - any object
     kind = type(item)
     if issubclass(kind, _LEAVES):
         return []
     if kind is MethodType:
-        return [item.__self__]  # type: ignore[attr-defined]  # a method
+        return [item.__self__]
     parts: list[object] = []
     if issubclass(kind, functools.partial):
-        parts += [item.func, *item.args, *item.keywords.values()]  # type: ignore[attr-defined]  # a partial
+        parts += [item.func, *item.args, *item.keywords.values()]
     elif issubclass(kind, tuple):
-        parts += tuple.__iter__(item)  # type: ignore[arg-type]
+        parts += tuple.__iter__(item)
     elif issubclass(kind, list):
-        parts += list.__iter__(item)  # type: ignore[arg-type]
+        parts += list.__iter__(item)
     elif issubclass(kind, dict):
-        parts += dict.values(item)  # type: ignore[arg-type]
+        parts += dict.values(item)
     attributes, _ = attempt(getattr, item, "__dict__")
     if type(attributes) is dict:
         parts += attributes.values()
