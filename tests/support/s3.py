@@ -1,0 +1,48 @@
+"""S3 as moto plays it, made to keep what S3 promises, and told when to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import RLock
+from typing import Any
+
+from wrenml.aws.session import Session
+
+Answer = dict[str, Any]
+Send = Callable[..., Answer]
+Twist = Callable[[str, Send, Answer], Answer]
+
+
+def plain(_operation: str, send: Send, request: Answer) -> Answer:
+    return send(**request)
+
+
+class TwistedSession(Session):
+    """A session whose S3 requests pass through `twist` one at a time.
+
+    moto checks a condition and stores afterwards, without a lock, so racing conditional writes need one.
+    """
+
+    def __init__(self, twist: Twist = plain) -> None:
+        super().__init__(region="us-east-1")
+        self._twist = twist
+        self._one_at_a_time = RLock()
+        self.operations: list[str] = []
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - as the class above
+        return _Client(super().client(service), self)
+
+    def run(self, operation: str, send: Send, request: Answer) -> Answer:
+        with self._one_at_a_time:
+            self.operations.append(operation)
+            return self._twist(operation, send, request)
+
+
+class _Client:
+    def __init__(self, inner: object, session: TwistedSession) -> None:
+        self._inner = inner
+        self._session = session
+
+    def __getattr__(self, operation: str) -> Send:
+        send: Send = getattr(self._inner, operation)
+        return lambda **request: self._session.run(operation, send, request)

@@ -1,0 +1,65 @@
+"""A segment: a file to which one writer appends frames, each behind its length."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator, Sequence
+
+from wrenml.storage.base import Buffer, frame_size
+from wrenml.storage.osfile import open_new, read_range, write_all
+
+__all__ = ["Segment", "walk"]
+
+_LENGTH = struct.Struct("<Q")
+
+
+def walk(data: Buffer) -> Iterator[tuple[int, int]]:
+    """Where each whole frame of a segment starts and stops; the torn one of a killed writer is none."""
+    end = 0
+    while end + _LENGTH.size <= len(data):
+        start = end + _LENGTH.size
+        (size,) = _LENGTH.unpack_from(data, end)
+        if not size or start + size > len(data):
+            return
+        end = start + size
+        yield start, end
+
+
+class Segment:
+    """An open segment of this writer.
+
+    The descriptor closes with the last reference, so that a segment dropped from a cache while a thread still
+    appends to it stays usable for that thread.
+
+    Parameters
+    ----------
+    path : str
+        The file; made with its folders when absent. A torn frame at its end is cut off.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._fd = open_new(path, os.O_RDWR | os.O_APPEND)
+        self._end = 0
+        if os.fstat(self._fd).st_size:
+            self._end = max((stop for _, stop in walk(read_range(self._fd, 0, None))), default=0)
+            os.ftruncate(self._fd, self._end)
+
+    def append(self, frame: Sequence[Buffer]) -> tuple[int, int]:
+        """Append a frame by one system call and say where it starts and stops."""
+        size = frame_size(frame)
+        try:
+            write_all(self._fd, [_LENGTH.pack(size), *frame])
+        except BaseException:
+            # Half a frame in the middle would hide every frame after it.
+            os.ftruncate(self._fd, self._end)
+            raise
+        start = self._end + _LENGTH.size
+        self._end = start + size
+        return start, self._end
+
+    def __del__(self) -> None:
+        # Absent when the file could not be opened.
+        fd = getattr(self, "_fd", None)
+        if fd is not None:
+            os.close(fd)
