@@ -1,6 +1,6 @@
 """The worker's side: an exception as text that always arrives and bytes that nearly always do."""
 
-# Imports inside functions: a worker without failures and `import wrenml` do without traceback and cloudpickle.
+# Imports inside functions: without a failure, traceback and cloudpickle are not loaded.
 # ruff: noqa: PLC0415
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from wrenml.failures.chain import related
 from wrenml.failures.frames import drop_frames
 from wrenml.failures.guarding import clip, clip_middle, survive
 from wrenml.failures.sources import read_sources
+from wrenml.failures.words import message_of, sendable, type_name
 
-__all__ = ["describe", "type_name"]
+__all__ = ["describe"]
 
 _TRACEBACK_CHARS = 12 * 1024
-_MESSAGE_CHARS = 2000
+_NOTE_CHARS = 2000
 _NOTES = 10
-_UNPRINTABLE = "<its text cannot be made: {}>"
 
 
 def describe(exc: BaseException, *, skip: int = 0) -> tuple[dict[str, object], bytes]:
     """Return what a client needs in order to raise this exception as if it had happened there.
 
-    The frames of its tracebacks are cleared, so the memory that the call held is free again. Never raises.
+    The frames of its tracebacks are cleared, so the memory that the call held is free again. Only a
+    `KeyboardInterrupt` while it works gets out of here.
 
     Parameters
     ----------
@@ -34,8 +35,8 @@ def describe(exc: BaseException, *, skip: int = 0) -> tuple[dict[str, object], b
     -------
     text : dict
         For JSON: ``kind`` ("user"), ``type`` (qualified name), ``message``, ``notes`` (list of str),
-        ``traceback`` (formatted, with causes, groups and notes; about 12 KB at most), ``sources`` (file to line
-        number to source line) and, when `body` is empty, ``unpicklable`` (why).
+        ``traceback`` (formatted, with causes, groups and notes; about 12 KB at most), ``sources`` (file to
+        line number to source line) and, when `body` is empty, ``unpicklable`` (why).
     body : bytes
         The pickled exception, at most 1 MB; empty when it cannot be pickled and brought back.
     """
@@ -44,9 +45,9 @@ def describe(exc: BaseException, *, skip: int = 0) -> tuple[dict[str, object], b
     text: dict[str, object] = {
         "kind": "user",
         "type": type_name(exc),
-        "message": _message(exc),
+        "message": message_of(exc),
         "notes": survive(lambda: _notes(exc), lambda _: list[str]()),
-        "traceback": survive(lambda: _formatted(exc), lambda _: f"{type_name(exc)}: {_message(exc)}\n"),
+        "traceback": survive(lambda: _formatted(exc), lambda _: f"{type_name(exc)}: {message_of(exc)}\n"),
         "sources": survive(lambda: read_sources(exc), lambda _: dict[str, dict[str, str]]()),
     }
     if why:
@@ -55,37 +56,25 @@ def describe(exc: BaseException, *, skip: int = 0) -> tuple[dict[str, object], b
     return text, body
 
 
-def type_name(exc: BaseException) -> str:
-    """Return ``module.Qualified.Name`` of its type, without the module for built-in ones."""
-    cls = type(exc)
-    name = survive(lambda: f"{cls.__module__}.{cls.__qualname__}", lambda _: "exception of unknown type")
-    return _sendable(name.removeprefix("builtins."))
-
-
 def _pickle(exc: BaseException) -> bytes:
     from wrenml.failures.pickled import dumps
 
     return dumps(exc)
 
 
-def _message(exc: BaseException) -> str:
-    text = survive(lambda: str(exc), lambda error: _UNPRINTABLE.format(type(error).__name__))
-    return clip(_sendable(text), _MESSAGE_CHARS)
-
-
 def _brief(error: BaseException) -> str:
-    return clip(f"{type_name(error)}: {_message(error)}", 500)
+    return clip(f"{type_name(error)}: {message_of(error)}", 500)
 
 
 def _notes(exc: BaseException) -> list[str]:
-    return [clip(_sendable(str(note)), _MESSAGE_CHARS) for note in exc.__notes__[:_NOTES]]
+    return [clip(sendable(str(note)), _NOTE_CHARS) for note in exc.__notes__[:_NOTES]]
 
 
 def _formatted(exc: BaseException) -> str:
     from traceback import TracebackException
 
     lines = TracebackException.from_exception(exc, compact=True).format()
-    return clip_middle(_sendable("".join(lines)), _TRACEBACK_CHARS)
+    return clip_middle(sendable("".join(lines)), _TRACEBACK_CHARS)
 
 
 def _clear(exc: BaseException) -> None:
@@ -93,8 +82,3 @@ def _clear(exc: BaseException) -> None:
 
     for each in related(exc):
         clear_frames(each.__traceback__)
-
-
-def _sendable(text: str) -> str:
-    """Lone surrogates would be refused by UTF-8; other than that, the text itself."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 from types import CodeType, FunctionType, TracebackType
+from typing import Any, cast
 
 __all__ = ["Row", "build_traceback", "drop_frames", "read_traceback"]
 
@@ -47,8 +48,8 @@ def _row(tb: TracebackType) -> Row:
 def build_traceback(rows: Iterable[Row]) -> TracebackType | None:
     """Return a traceback of real frames that shows these rows; None for no rows.
 
-    Its frames were never run and have no caller: they keep nothing alive. (The frame of code that was run keeps its
-    caller's, and so everything that the caller knew.)
+    Its frames were never run and have no caller: they keep nothing alive. (The frame of code that was run
+    keeps its caller's, and so everything that the caller knew.)
 
     Parameters
     ----------
@@ -60,34 +61,37 @@ def build_traceback(rows: Iterable[Row]) -> TracebackType | None:
     types.TracebackType or None
         Outermost frame first.
     """
-    codes: dict[tuple[object, ...], tuple[CodeType, int]] = {}
+    # Only clients with a failure need it.
+    import ast  # noqa: PLC0415
+
+    stub = ast.parse("def stub(): yield")
+    nodes = [node for node in ast.walk(stub) if isinstance(node, ast.stmt | ast.expr)]
+    codes: dict[Row, tuple[CodeType, int]] = {}
     tb = None
     for row in reversed(list(rows)):
-        file, name, module, line, *span = row
-        key = (file, name, line, *span)
-        if key not in codes:
-            codes[key] = _code(file, name, line, span)
-        code, at = codes[key]
-        frame = FunctionType(code, {"__name__": module, "__file__": file})().gi_frame
-        tb = TracebackType(tb, frame, at, line)
+        if row not in codes:
+            codes[row] = _place(stub, nodes, row)
+        code, at = codes[row]
+        frame = FunctionType(code, {"__name__": row[2], "__file__": row[0]})().gi_frame
+        tb = TracebackType(tb, frame, at, row[3])
     return tb
 
 
-def _code(file: str, name: str, line: int, span: list[int | None]) -> tuple[CodeType, int]:
-    """Return a generator's code that stands at that place, and the instruction that does."""
-    # Not needed by workers and by clients without failures.
-    import ast  # noqa: PLC0415
-
-    end_line, column, end_column = span
-    if end_line is None or column is None or end_column is None:
-        end_line, column, end_column = line, -1, -1
-    tree = ast.parse("def stub(): yield")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.stmt | ast.expr):
-            node.lineno, node.end_lineno = line, end_line
-            node.col_offset, node.end_col_offset = column, end_column
-    module = compile(tree, file, "exec", dont_inherit=True)
+def _place(stub: Any, nodes: list[Any], row: Row) -> tuple[CodeType, int]:  # noqa: ANN401  syntax trees
+    """Return the stub's code as if it stood at that place, and its instruction that does."""
+    file, name, _, line, *span = row
+    end_line, column, end_column = (
+        (line, -1, -1) if None in span else cast("tuple[int, int, int]", tuple(span))
+    )
+    for node in nodes:
+        node.lineno, node.end_lineno, node.col_offset, node.end_col_offset = (
+            line,
+            end_line,
+            column,
+            end_column,
+        )
+    module = compile(stub, file, "exec", dont_inherit=True)
     code = next(const for const in module.co_consts if isinstance(const, CodeType))
-    wanted = (line, end_line, *((None, None) if column < 0 else (column, end_column)))
+    wanted = (line, end_line, None, None) if column < 0 else (line, end_line, column, end_column)
     at = next((2 * i for i, position in enumerate(code.co_positions()) if position == wanted), 0)
     return code.replace(co_name=name, co_qualname=name), at

@@ -1,4 +1,4 @@
-"""The user's own methods (`__str__`, `__reduce__`, `__setattr__`, …) are run so that they can break nothing."""
+"""The user's methods (`__str__`, `__reduce__`, `__setattr__`, …) are run so that they break nothing."""
 
 from __future__ import annotations
 

@@ -14,10 +14,11 @@ from typing import Any, cast
 
 import cloudpickle
 
-from wrenml.errors import SerializationError
+from wrenml.errors import RemoteError, SerializationError
 from wrenml.failures.chain import related
 from wrenml.failures.frames import build_traceback, read_traceback
 from wrenml.failures.guarding import survive
+from wrenml.failures.words import message_of, type_name
 
 __all__ = ["dumps", "loads"]
 
@@ -29,7 +30,8 @@ def dumps(exc: BaseException) -> bytes:
     """Return the exception and all that hangs on it as bytes that are known to come back as its own type.
 
     A class's own way of pickling is tried first. Where it has none, or one that fails, the object is made
-    without calling the class's `__init__`, whose parameters need not be what `args` holds.
+    without calling the class's `__init__`, whose parameters need not be what `args` holds. A cause, context
+    or member of a group that cannot be pickled in either way is replaced by a `RemoteError` with its text.
 
     Raises
     ------
@@ -38,10 +40,20 @@ def dumps(exc: BaseException) -> bytes:
     Exception
         Whatever the user's code raises while it is pickled.
     """
-    chain = related(exc)[::-1]  # the innermost first, so that a long chain is not a deep recursion
-    if not any(_pickles_itself(type(each)) for each in chain):
-        return _proven(chain, own=False)
-    return survive(lambda: _proven(chain, own=True), lambda _: _proven(chain, own=False))
+    chain = related(exc)
+    if len(chain) == 1:
+        return _proven(chain)
+    return survive(lambda: _proven(chain), lambda _: _proven(chain, _unpicklable(chain)))
+
+
+def _unpicklable(chain: list[BaseException]) -> frozenset[int]:
+    """Return the ids of those behind the first that cannot be pickled even without their links."""
+    ids = frozenset(map(id, chain))
+    return frozenset(
+        id(each)
+        for each in chain[1:]
+        if survive(lambda: not _proven([each], ids - {id(each)}), lambda _: True)  # noqa: B023  called at once
+    )
 
 
 def loads(body: bytes | memoryview) -> BaseException:
@@ -58,13 +70,36 @@ def loads(body: bytes | memoryview) -> BaseException:
     return exc
 
 
-def _proven(chain: list[BaseException], *, own: bool) -> bytes:
+def _proven(chain: list[BaseException], replaced: frozenset[int] = frozenset()) -> bytes:
+    if not any(_pickles_itself(type(each)) for each in chain):
+        return _round_trip(chain, replaced, own=False)
+    return survive(
+        lambda: _round_trip(chain, replaced, own=True), lambda _: _round_trip(chain, replaced, own=False)
+    )
+
+
+def _round_trip(chain: list[BaseException], replaced: frozenset[int], *, own: bool) -> bytes:
     file = _LimitedFile()
-    _ExceptionPickler(file, own=own).dump(chain)
+    # The innermost first, so that a long chain is not a deep recursion.
+    _ExceptionPickler(file, replaced, own=own).dump(chain[::-1])
     body = file.getvalue()
-    if type(loads(body)) is not type(chain[-1]):
+    file.seek(0)
+    if type(_BareUnpickler(file).load()[-1]) is not type(chain[0]):
         raise SerializationError("it comes back from its pickle as another type")
     return body
+
+
+class _BareUnpickler(pickle.Unpickler):
+    """Leaves out tracebacks, which cost the most and cannot fail."""
+
+    def find_class(self, module: str, name: str, /) -> Any:  # noqa: ANN401
+        if (module, name) == (build_traceback.__module__, build_traceback.__qualname__):
+            return _no_traceback
+        return super().find_class(module, name)
+
+
+def _no_traceback(_rows: object) -> None:
+    return None
 
 
 class _LimitedFile(io.BytesIO):
@@ -75,16 +110,23 @@ class _LimitedFile(io.BytesIO):
 
 
 class _ExceptionPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ships no types
-    def __init__(self, file: io.BytesIO, *, own: bool) -> None:
+    def __init__(self, file: io.BytesIO, replaced: frozenset[int], *, own: bool) -> None:
         super().__init__(file, protocol=5)
+        self._replaced = replaced
         self._own = own
 
     def reducer_override(self, obj: object) -> Any:  # noqa: ANN401  what pickle expects is a union of many
         if isinstance(obj, TracebackType):
             return build_traceback, (read_traceback(obj),)
-        if isinstance(obj, BaseException):
-            return _reduce_own(obj) if self._own and _pickles_itself(type(obj)) else _reduce(obj)
+        # A proxy may claim to be of any class.
+        if issubclass(type(obj), BaseException):
+            return self._reduce(cast("BaseException", obj))
         return super().reducer_override(obj)
+
+    def _reduce(self, exc: BaseException) -> Any:  # noqa: ANN401
+        if id(exc) in self._replaced:
+            return _reduce_replaced(exc)
+        return _reduce_own(exc) if self._own and _pickles_itself(type(exc)) else _reduce(exc)
 
 
 def _pickles_itself(cls: type[BaseException]) -> bool:
@@ -102,8 +144,14 @@ def _reduce_own(exc: BaseException) -> Any:  # noqa: ANN401
     reduced = exc.__reduce_ex__(5)
     if isinstance(reduced, str):
         return reduced
-    factory, args, state, _, _, setter = [*reduced, *[None] * (6 - len(reduced))]
-    return factory, args, (state, setter, _links(exc)), None, None, restore_own
+    padded = (*reduced, None, None, None, None)
+    return reduced[0], reduced[1], (padded[2], padded[5], _links(exc)), None, None, restore_own
+
+
+def _reduce_replaced(exc: BaseException) -> Any:  # noqa: ANN401
+    message = f"{type_name(exc)}: {message_of(exc)} (the exception itself could not be pickled on the worker)"
+    known = {"type_name": type_name(exc), "remote_traceback": ""}
+    return make, (RemoteError, (message,), (message,)), (known, {}, _links(exc)), None, None, restore
 
 
 def _reduce(exc: BaseException) -> Any:  # noqa: ANN401

@@ -19,8 +19,8 @@ def rebuild(text: Mapping[str, object], body: bytes | memoryview) -> BaseExcepti
     """Return the exception that `describe` was given, ready to be raised.
 
     It is of the user's own type, with its attributes, notes, causes and groups, and with a traceback of real
-    frames that shows the worker's files, lines and functions. Source lines of files that do not exist here are
-    made known to `linecache`, so that `traceback` and debuggers show them.
+    frames that shows the worker's files, lines and functions. Source lines of files that do not exist here
+    are made known to `linecache`, so that `traceback` and debuggers show them.
 
     Parameters
     ----------
