@@ -12,7 +12,7 @@ from typing import Any
 from wrenml.errors import ArgumentNotSerializable
 from wrenml.pickling.blame import attempt, blame
 from wrenml.pickling.blobs import Blobs
-from wrenml.pickling.sharing import Packed, Sharing
+from wrenml.pickling.sharing import Packed, Sharing, direct_parts, recurring
 
 __all__ = ["BLOB_FROM", "AsInput", "Batch", "PackedItems", "packed_items", "picklers", "trial"]
 
@@ -80,27 +80,40 @@ class Batch:
         Where large buffers and shared objects go.
     as_input : callable or None
         As for `Packer`.
-    candidates : dict
-        The objects that recur, by id.
+    items : sequence
+        What to pack.
+    parts_of : sequence of sequence
+        `notable_parts` of each item.
     """
 
     def __init__(
-        self, modules: set[str], blobs: Blobs, as_input: AsInput | None, candidates: dict[int, object]
+        self,
+        modules: set[str],
+        blobs: Blobs,
+        as_input: AsInput | None,
+        items: Sequence[object],
+        parts_of: Sequence[Sequence[object]],
     ) -> None:
         self._modules = modules
         self._blobs = blobs
         self._as_input = as_input
-        self._sharing = Sharing(candidates, self._pack_shared, blobs.write)
+        self._items = items
+        self._parts_of = parts_of
+        candidates = recurring(parts_of)
+        anchors = direct_parts(items) if candidates else set()
+        self._sharing = Sharing(candidates, anchors, self._pack_shared, blobs.write)
         self._picklers = picklers()
         self._values: Any = None
         self._references: Any = None
 
-    def pack(self, items: Sequence[object], parts_of: Sequence[Sequence[object]], start: int) -> PackedItems:
-        """Pack the items, given `notable_parts` of each and the number of the first."""
+    def pack(self, start: int) -> PackedItems:
+        """Pack the items, given the number of the first."""
+        self._sharing.resolve()
+        self._blobs.flush()
         chunks: list[bytes] = []
         errors: dict[int, ArgumentNotSerializable] = {}
         inputs: dict[int, tuple[tuple[str, int], ...]] = {}
-        for i, (item, parts) in enumerate(zip(items, parts_of, strict=True)):
+        for i, (item, parts) in enumerate(zip(self._items, self._parts_of, strict=True)):
             if not parts:
                 chunks.append(pickle.dumps(item, 5))
                 continue
@@ -113,6 +126,7 @@ class Batch:
             if found:
                 inputs[i] = found
             chunks.append(self._blobs.join(stream, buffers, references=found is not None))
+            self._blobs.flush()
         packed = packed_items(chunks)
         return PackedItems(packed.data, packed.offsets, errors, inputs)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
-__all__ = ["attempt", "blame", "short_repr"]
+__all__ = ["Refused", "attempt", "blame", "short_repr"]
 
 T = TypeVar("T")
 
@@ -21,6 +21,22 @@ _ADVICE = (
     "Locks, connections, open files and the like belong to one process: make them inside the function, "
     "or leave them out in __getstate__."
 )
+
+
+class Refused(TypeError):
+    """Met something that is refused as a whole, however well its parts pickle.
+
+    Parameters
+    ----------
+    message : str
+        Why.
+    obj : object
+        What is refused.
+    """
+
+    def __init__(self, message: str, obj: object) -> None:
+        super().__init__(message)
+        self.obj = obj
 
 
 def attempt(do: Callable[..., T], *args: object) -> tuple[T | None, Exception | None]:
@@ -57,14 +73,18 @@ def blame(obj: object, name: str, error: Exception, dump: Callable[[object], obj
             f"{sys.getrecursionlimit()}). Flatten it, or pass it in parts."
         )
     seen: set[int] = set()
-    while len(seen) < _MAX_DEPTH and id(obj) not in seen:
+    while not _is_refusal_of(obj, error) and len(seen) < _MAX_DEPTH and id(obj) not in seen:
         seen.add(id(obj))
         for path, part in _parts(obj, name):
             _, failed = attempt(dump, part)
             if failed is not None and not _is_recursion(failed):
                 obj, name, error = part, path, failed
                 break
-    return f"{name}: {_text(error)}. {_ADVICE}"
+    return f"{name}: {_text(error)}." + ("" if isinstance(error, Refused) else f" {_ADVICE}")
+
+
+def _is_refusal_of(obj: object, error: Exception) -> bool:
+    return isinstance(error, Refused) and error.obj is obj
 
 
 def _is_recursion(error: BaseException | None) -> bool:

@@ -22,13 +22,14 @@ class Blobs:
         Takes the 32-byte SHA-256 and the buffers whose bytes, one after the other, it is of.
     """
 
-    __slots__ = ("_depth", "_known", "_put", "_written")
+    __slots__ = ("_depth", "_known", "_put", "_waiting", "_written")
 
     def __init__(self, put_blob: PutBlob) -> None:
         self._put = put_blob
         self._written: set[bytes] = set()
         # The view is held so that its address cannot come to belong to another buffer.
         self._known: dict[tuple[int, int], tuple[memoryview, bytes]] = {}
+        self._waiting: dict[bytes, bytes | memoryview] = {}
         self._depth = 0
 
     @contextmanager
@@ -41,17 +42,31 @@ class Blobs:
             self._depth -= 1
             if not self._depth:
                 self._known.clear()
+                self._waiting.clear()
 
-    def write(self, data: bytes) -> bytes:
-        """Write bytes and return their digest."""
-        return self._write(data)
+    def flush(self) -> None:
+        """Put what was written: apart, so that a storage's errors never look like a pickler's."""
+        while self._waiting:
+            digest = next(iter(self._waiting))
+            self._put(digest, (self._waiting[digest],))
+            self._written.add(digest)
+            del self._waiting[digest]
+
+    def write(self, data: bytes | memoryview) -> bytes:
+        """Take bytes to be put and return their digest."""
+        import hashlib  # noqa: PLC0415 - slow to load, and small values need no blob
+
+        digest = hashlib.sha256(data).digest()
+        if digest not in self._written:
+            self._waiting[digest] = data
+        return digest
 
     def write_buffer(self, buffer: PickleBuffer) -> bytes:
-        """Write a contiguous buffer and return its digest."""
+        """Take a contiguous buffer to be put and return its digest."""
         view = buffer.raw()
         key = (_address(view), view.nbytes)
         if key not in self._known:
-            self._known[key] = (view, self._write(view))
+            self._known[key] = (view, self.write(view))
         return self._known[key][1]
 
     def join(self, stream: bytes, buffers: Sequence[PickleBuffer], *, references: bool = False) -> bytes:
@@ -60,15 +75,6 @@ class Blobs:
             return stream
         table = [self.write_buffer(buffer) for buffer in buffers]
         return prefix(len(stream), table, references=references) + stream
-
-    def _write(self, data: bytes | memoryview) -> bytes:
-        import hashlib  # noqa: PLC0415 - slow to load, and small values need no blob
-
-        digest = hashlib.sha256(data).digest()
-        if digest not in self._written:
-            self._put(digest, (data,))
-            self._written.add(digest)
-        return digest
 
 
 def _address(view: memoryview) -> int:

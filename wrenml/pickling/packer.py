@@ -11,7 +11,7 @@ from wrenml.errors import ArgumentNotSerializable, FunctionNotSerializable
 from wrenml.pickling.batch import BLOB_FROM, AsInput, Batch, PackedItems, packed_items, picklers, trial
 from wrenml.pickling.blame import attempt, blame
 from wrenml.pickling.blobs import Blobs, PutBlob
-from wrenml.pickling.sharing import FIXED_SIZE, notable_parts, recurring
+from wrenml.pickling.sharing import FIXED_SIZE, notable_parts
 
 __all__ = ["Packer"]
 
@@ -76,7 +76,9 @@ class Packer:
         if pickled is None or error is not None:
             raise self._refused(obj, name, error)
         with self._blobs.snapshot():
-            return self._blobs.join(*pickled)
+            packed = self._blobs.join(*pickled)
+            self._blobs.flush()
+        return packed
 
     def dumps_many(self, items: Sequence[object], *, start: int = 0) -> PackedItems:
         """Pack arguments, each on its own.
@@ -101,9 +103,7 @@ class Packer:
         if not any(parts_of):
             return packed_items(list(map(pickle.dumps, items, repeat(5))))
         with self._blobs.snapshot():
-            return Batch(self.modules, self._blobs, self._as_input, recurring(parts_of)).pack(
-                items, parts_of, start
-            )
+            return Batch(self.modules, self._blobs, self._as_input, items, parts_of).pack(start)
 
     def _refused(
         self, obj: object, name: str | None, error: Exception | None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import resolve_name
 from pickle import PickleBuffer
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -85,8 +85,8 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle sh
         if kind is ModuleType:
             return self._reduce_module(obj)
         if kind is not FunctionType and not issubclass(kind, type):
-            # Such an object may reduce to the name of a global, which pickle looks for in this module.
-            self._note(obj.__module__ if kind is BuiltinFunctionType else kind.__module__)
+            # Such an object (a Cython function, a ufunc) may reduce to a name, looked for in this module.
+            self._note(getattr(obj, "__module__", None))
             return NotImplemented
         reduced = super().reducer_override(obj)
         if reduced is NotImplemented and _in_memory(obj.__module__):

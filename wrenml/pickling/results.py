@@ -10,7 +10,7 @@ from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import Any
 
 from wrenml.errors import ResultNotSerializable
-from wrenml.pickling.blame import attempt, blame, short_repr
+from wrenml.pickling.blame import Refused, attempt, blame, short_repr
 from wrenml.pickling.format import ALIGNMENT, Buffer, Inline, keep_out, prefix, stream_offset
 
 __all__ = ["dumps_result"]
@@ -74,10 +74,6 @@ class _ByValue(BaseException):
     """Met a function or class that the other side cannot import."""
 
 
-class _Returned(TypeError):
-    """Met something that no result may hold, however well it pickles."""
-
-
 class _NamePickler(pickle.Pickler):
     """The standard pickler, stopping at the first function or class that must go by value."""
 
@@ -95,7 +91,7 @@ class _NamePickler(pickle.Pickler):
 
 def _pickle(obj: object) -> tuple[bytes, list[pickle.PickleBuffer]]:
     named, error = attempt(_name_pickle, obj)
-    if isinstance(error, _Returned):
+    if isinstance(error, Refused):
         raise error
     if named is not None:
         return named
@@ -124,7 +120,7 @@ def _refusal() -> Callable[[object], None]:
             return
         reason = _why_not(kind)
         if reason is not None:
-            raise _Returned(f"it is {reason}")
+            raise Refused(f"it is {reason}", obj)
         fine.add(kind)
 
     return refuse

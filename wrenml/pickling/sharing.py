@@ -12,7 +12,15 @@ from typing import Any
 from wrenml.pickling.blame import attempt
 from wrenml.pickling.unpacker import BLOB, HERE
 
-__all__ = ["FIXED_SIZE", "HOIST_FROM", "CyclicSharing", "Sharing", "notable_parts", "recurring"]
+__all__ = [
+    "FIXED_SIZE",
+    "HOIST_FROM",
+    "CyclicSharing",
+    "Sharing",
+    "direct_parts",
+    "notable_parts",
+    "recurring",
+]
 
 HOIST_FROM = 4096  # bytes an object must have, pickled, to be worth sharing
 HERE_UP_TO = 512  # bytes of a shared object's own stream that travel with each argument, to save a blob
@@ -24,6 +32,7 @@ FIXED_SIZE = frozenset({int, float, bool, complex, type(None)})
 _TEXT = frozenset({str, bytes})
 _LEAVES = (type, FunctionType, BuiltinFunctionType, ModuleType)
 
+Reference = tuple[str, int, bytes]  # kind, serial number, and the packed object or its digest
 Packed = tuple[bytes, int]  # the packed object, and its whole size with the buffers out of it
 
 
@@ -113,13 +122,24 @@ def recurring(parts_of: Sequence[Sequence[object]]) -> dict[int, object]:
     return {key: objects[key] for key, count in counts.items() if count > 1}
 
 
+def direct_parts(items: Sequence[object]) -> set[int]:
+    """Return the ids of the items and of whatever is a direct part of one, atoms left out."""
+    ids = set(map(id, items))
+    for item in items:
+        ids.update(id(part) for part in _parts(item) if type(part) not in FIXED_SIZE | _TEXT)
+    return ids
+
+
 class Sharing:
-    """References to recurring objects, each pickled once, when it is first met.
+    """References to recurring objects, each pickled once.
 
     Parameters
     ----------
     candidates : dict
         From id to the recurring object; alive as long as this is.
+    anchors : set of int
+        Ids of direct parts of items. One that is inside a shared object is shared itself, whatever its size,
+        or an item that has both would get it twice.
     pack : callable
         Packs one object, parts of it replaced by references; None where it must stay in its arguments.
     write : callable
@@ -129,16 +149,29 @@ class Sharing:
     def __init__(
         self,
         candidates: dict[int, object],
+        anchors: set[int],
         pack: Callable[[object], Packed | None],
         write: Callable[[bytes], bytes],
     ) -> None:
         self._candidates = candidates
+        self._anchors = anchors
         self._pack = pack
         self._write = write
-        self._known: dict[int, tuple[str, int, bytes] | None] = {}
+        self._known: dict[int, Reference] = {}
+        self._stay: set[int] = set()
         self._open: list[int] = []
 
-    def reference(self, obj: object) -> tuple[str, int, bytes] | None:
+    def resolve(self) -> None:
+        """Decide about all candidates; to be called before `reference`."""
+        for key, obj in self._candidates.items():
+            if key in self._known or key in self._stay:
+                continue
+            before = len(self._known)
+            if self._make(obj, key, needed=False) is None:
+                while len(self._known) > before:
+                    self._known.popitem()
+
+    def reference(self, obj: object) -> Reference | None:
         """Return what stands for `obj` in a stream, or None if it stands for itself.
 
         The serial number in it keeps two equal objects two: only what was one object becomes one again.
@@ -149,29 +182,32 @@ class Sharing:
             `obj` holds an object that is being packed and that holds `obj`.
         """
         key = id(obj)
-        if key not in self._candidates:
+        known = self._known.get(key)
+        if known is not None or not self._open or key not in self._anchors or key in self._stay:
+            return known
+        if key == self._open[-1]:
             return None
-        if key not in self._known:
-            if key in self._open:
-                if key == self._open[-1]:
-                    return None
-                raise CyclicSharing
-            self._known[key] = self._make(obj, key)
-        return self._known[key]
+        if key in self._open:
+            raise CyclicSharing
+        return self._make(obj, key, needed=True)
 
-    def _make(self, obj: object, key: int) -> tuple[str, int, bytes] | None:
+    def _make(self, obj: object, key: int, *, needed: bool) -> Reference | None:
         self._open.append(key)
         try:
             packed = self._pack(obj)
         except CyclicSharing:
-            self._known[key] = None
+            self._stay.add(key)
             if len(self._open) > 1:
                 raise
             return None
         finally:
             self._open.pop()
-        if packed is None or packed[1] < HOIST_FROM:
+        if packed is None:
+            self._stay.add(key)
             return None
-        body = packed[0]
+        body, size = packed
+        if size < HOIST_FROM and not needed:
+            return None
         kind, content = (HERE, body) if len(body) <= HERE_UP_TO else (BLOB, self._write(body))
-        return kind, len(self._known), content
+        self._known[key] = (kind, len(self._known), content)
+        return self._known[key]
