@@ -1,7 +1,7 @@
 """Objects as files below one folder; outcomes appended to one segment file for each writer."""
 
 # Workers start cold, and pathlib is slow to import.
-# ruff: noqa: PTH100, PTH104, PTH106, PTH108, PTH112
+# ruff: noqa: PTH100, PTH104, PTH106, PTH108, PTH112, PTH113, PTH114
 from __future__ import annotations
 
 import itertools

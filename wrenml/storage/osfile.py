@@ -18,8 +18,8 @@ __all__ = ["as_storage_error", "make_folders", "open_new", "read_range", "write_
 _IOV_MAX = 1024
 # Above this, some systems refuse a write and others cut it short.
 _WRITE_MAX = 1 << 30
-# From here on mapping costs less than copying, and workers share the pages.
-_MAP = 1 << 20
+# From here on mapping costs less than reading into fresh memory, and workers share the pages.
+_MAP = 1 << 17
 # Before Python 3.13 each mapping holds a descriptor; the caller's own files need the rest.
 _MAX_MAPPED = 128
 _TRACKS_DESCRIPTORS = sys.version_info < (3, 13)
