@@ -35,20 +35,22 @@ def short_repr(obj: object, limit: int = 80) -> str:
     str
         For example ``[0, 1, 2, 3, 4, 5, ... 1000000 items]`` or ``ndarray(shape=(100, 3), dtype=float64)``.
     """
-    text = survive(lambda: _render(obj, limit, _DEPTH), lambda error: _opaque(obj, error))
-    return clip(" ".join(text.split()), limit)
-
-
-def _opaque(obj: object, error: BaseException) -> str:
-    return f"<{type(obj).__name__} object; its repr raised {type(error).__name__}>"
+    return clip(" ".join(_render(obj, limit, _DEPTH).split()), limit)
 
 
 def _render(obj: object, limit: int, depth: int) -> str:
+    return survive(
+        lambda: _render_any(obj, limit, depth),
+        lambda error: f"<{type(obj).__name__} object; its repr raised {type(error).__name__}>",
+    )
+
+
+def _render_any(obj: object, limit: int, depth: int) -> str:
     if isinstance(obj, str | bytes | bytearray):
         return repr(obj) if len(obj) <= limit else repr(obj[:limit])
     if isinstance(obj, int) and type(obj).__repr__ is int.__repr__ and obj.bit_length() > _INT_BITS:
         return f"<int of {obj.bit_length()} bits>"
-    shape = getattr(obj, "shape", None)
+    shape = survive(lambda: getattr(obj, "shape", None), lambda _: None)
     if isinstance(shape, tuple) and shape and not isinstance(obj, type):
         dtype = getattr(obj, "dtype", None)
         return f"{type(obj).__name__}(shape={shape}" + (f", dtype={dtype})" if dtype is not None else ")")
