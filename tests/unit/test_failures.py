@@ -434,13 +434,12 @@ def test_source_lines_show_where_the_file_is_missing(far_module: ModuleType) -> 
 
 
 def test_lines_of_two_failures_in_one_missing_file_both_show(far_module: ModuleType) -> None:
-    first = describe(caught(far_module.plain), skip=1)
-    second = describe(caught(far_module.inner, {"k": ""}), skip=1)
-    third = describe(caught(far_module.typed), skip=1)
+    first = describe(caught(far_module.inner, {"k": ""}), skip=1)
+    second = describe(caught(far_module.plain), skip=1)
     leave(far_module)
-    backs = [rebuild(*each) for each in (first, second, third)]
-    assert "inner({})" in printed(backs[0])
-    assert "d['k'] + 1" in printed(backs[1])
+    backs = [rebuild(*each) for each in (first, second)]
+    assert all("d['k'] + 1" in printed(back) for back in backs)
+    assert "inner({})" in printed(backs[1])
 
 
 def test_lines_known_here_are_not_overridden(far_module: ModuleType) -> None:
