@@ -14,7 +14,7 @@ import traceback
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Self
 
 import pytest
@@ -244,6 +244,29 @@ def test_the_traceback_starts_at_the_users_function() -> None:
     assert back.__traceback__ is not None
     assert back.__traceback__.tb_frame.f_code.co_name == "chained"
     assert "in caught" not in str(text["traceback"])
+
+
+def test_an_exception_can_travel_twice() -> None:
+    once = travel(caught(chained))
+    there = printed(once)
+    assert printed(travel(once, skip=0)) == there
+
+
+@pytest.mark.parametrize(("file", "line"), [("a\0b.py", 3), ("<template>", 1), ("x.py", 10**6), ("", 0)])
+def test_tracebacks_that_others_made_up_come_back(file: str, line: int) -> None:
+    tb = caught(chained).__traceback__
+    assert tb is not None
+    code = compile("raise ValueError('x')", "made_up.py", "exec").replace(co_filename=file)
+    own = caught(exec, code).__traceback__
+    assert own is not None
+    assert own.tb_next is not None
+    frame = own.tb_next.tb_frame
+    exc = ValueError("made up").with_traceback(TracebackType(tb, frame, own.tb_next.tb_lasti, line))
+    back = travel(exc, skip=0)
+    assert type(back) is ValueError
+    assert back.__traceback__ is not None
+    assert back.__traceback__.tb_frame.f_code.co_filename == file
+    assert back.__traceback__.tb_lineno == line or not line
 
 
 def test_skipping_more_frames_than_there_are_leaves_none() -> None:

@@ -36,13 +36,13 @@ def read_traceback(tb: TracebackType | None) -> list[Row]:
 
 def _row(tb: TracebackType) -> Row:
     code = tb.tb_frame.f_code
-    _, end_line, column, end_column = next(
-        islice(code.co_positions(), max(tb.tb_lasti, 0) // 2, None), (None, None, None, None)
-    )
+    place = next(islice(code.co_positions(), max(tb.tb_lasti, 0) // 2, None), (None, None, None, None))
     module = str(tb.tb_frame.f_globals.get("__name__", ""))
     # tb_lineno is None while no line has been reached.
     line = tb.tb_lineno or code.co_firstlineno
-    return code.co_filename, code.co_name, module, line, end_line, column, end_column
+    # Template engines and extension modules make tracebacks whose code says something else.
+    span = place[1:] if place[0] == line else (None, None, None)
+    return code.co_filename, code.co_name, module, line, *span
 
 
 def build_traceback(rows: Iterable[Row]) -> TracebackType | None:
@@ -90,8 +90,8 @@ def _place(stub: Any, nodes: list[Any], row: Row) -> tuple[CodeType, int]:  # no
             column,
             end_column,
         )
-    module = compile(stub, file, "exec", dont_inherit=True)
+    module = compile(stub, "<stub>", "exec", dont_inherit=True)
     code = next(const for const in module.co_consts if isinstance(const, CodeType))
     wanted = (line, end_line, None, None) if column < 0 else (line, end_line, column, end_column)
     at = next((2 * i for i, position in enumerate(code.co_positions()) if position == wanted), 0)
-    return code.replace(co_name=name, co_qualname=name), at
+    return code.replace(co_filename=file, co_name=name, co_qualname=name), at
