@@ -2,6 +2,59 @@
 
 from __future__ import annotations
 
-__all__ = ["__version__"]
+import importlib
+
+__all__ = [
+    "ALL_COMPLETED",
+    "ALWAYS",
+    "ANY_COMPLETED",
+    "Executor",
+    "Future",
+    "FutureList",
+    "MapOptions",
+    "Options",
+    "Ref",
+    "__version__",
+    "as_completed",
+    "default_executor",
+    "errors",
+    "get_all_results",
+    "inline_executor",
+    "local_executor",
+    "wait",
+]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "ALL_COMPLETED": "futurelist",
+    "ALWAYS": "futurelist",
+    "ANY_COMPLETED": "futurelist",
+    "Executor": "executor",
+    "Future": "futures",
+    "FutureList": "futurelist",
+    "MapOptions": "options",
+    "Options": "options",
+    "Ref": "references",
+    "as_completed": "futurelist",
+    "default_executor": "executors",
+    "get_all_results": "futurelist",
+    "inline_executor": "executors",
+    "local_executor": "executors",
+    "wait": "futurelist",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "errors":
+        return importlib.import_module("wrenml.errors")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

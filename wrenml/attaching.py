@@ -1,0 +1,110 @@
+"""Attaching to jobs: in another process, on another day, or after the client was killed."""
+
+from __future__ import annotations
+
+import threading
+
+from wrenml.errors import WorkerLost
+from wrenml.futurelist import FutureList
+from wrenml.futures import Future, Raw
+from wrenml.monitor.deliver import settle_many
+from wrenml.monitor.job import Job
+from wrenml.monitor.records import Record, read_job, read_outcomes
+from wrenml.options import Options
+from wrenml.session import Session
+from wrenml.wire import blob_key
+
+__all__ = ["attach", "attached"]
+
+_FIRST_PAUSE = 0.02
+_LAST_PAUSE = 1.0
+
+
+def attach(session: Session, job_id: str) -> FutureList[object]:
+    """The futures of a job, wherever it was started.
+
+    Outcomes that are in storage are there at once. If the job's client is still at work its further outcomes follow;
+    if it is gone, the calls without an outcome fail as lost, and `FutureList.retry_failed` runs them.
+
+    Raises
+    ------
+    JobNotFoundError
+        If there is no such job.
+    AuthenticationError
+        If its records were not written with this session's key.
+    """
+    live = session.jobs.get(job_id)
+    if live is not None and isinstance(live.futures, list):
+        return FutureList(live.futures, live)
+    record = read_job(session.storage, session.root.key, job_id)
+    job = _rebuilt(session, record)
+    futures: list[Future[object]] = [Future(job, call) for call in range(record.total)]
+    job.futures = futures
+    if live is not None and live.futures is not None:
+        for call, future in list(live.futures.items()):
+            futures[call : call + 1] = [future]
+            job.calls.settle(call)
+    _settle(job, record)
+    if record.client_alive:
+        threading.Thread(target=_follow, args=(session, job, record), name="wrenml-follow", daemon=True).start()
+    else:
+        _lose_rest(job, record)
+    return FutureList(futures, job)
+
+
+def _rebuilt(session: Session, record: Record) -> Job:
+    spec = bytes(session.storage.get(blob_key(record.manifest.spec)))
+    job = session.job_from(record.manifest, spec, Options())
+    session.jobs.pop(job.id, None)
+    for chunk in record.chunks:
+        job.arguments.restore(chunk)
+    job.calls.add(record.total, held=True)
+    job.closed = True
+    return job
+
+
+def _settle(job: Job, record: Record) -> None:
+    settled = [(call, found.raw()) for call, found in sorted(record.found.items()) if job.calls.settle(call)]
+    settle_many(job, settled)
+
+
+def _lose_rest(job: Job, record: Record) -> None:
+    lost = WorkerLost(
+        f"the client of job {job.id} (process {record.manifest.pid} on {record.manifest.host}) ended before this call "
+        "had an outcome; `futures.retry_failed()` runs it."
+    )
+    failure: dict[str, object] = {"kind": "lost", "type": "wrenml.errors.WorkerLost", "message": str(lost)}
+    rest = [call for call in range(job.calls.total) if job.calls.settle(call)]
+    settle_many(job, [(call, Raw(b"", 0, 0, lost, failure)) for call in rest])
+
+
+def _follow(session: Session, job: Job, record: Record) -> None:
+    pause = _FIRST_PAUSE
+    ended = threading.Event()
+    while job.calls.unsettled:
+        alive = record.client_alive
+        before = job.calls.settled
+        read_outcomes(session.storage, record)
+        _settle(job, record)
+        if not alive:
+            _lose_rest(job, record)
+            return
+        pause = _FIRST_PAUSE if job.calls.settled > before else min(pause * 1.5, _LAST_PAUSE)
+        ended.wait(pause)
+
+
+def attached(url: str, job_id: str) -> FutureList[object]:
+    """The futures of a job in the storage of that URL, through whatever executor of this process is at hand.
+
+    Raises
+    ------
+    JobNotFoundError, AuthenticationError
+        As `attach`.
+    """
+    return attach(_session_of(url), job_id)
+
+
+def _session_of(url: str) -> Session:
+    from wrenml.executors import session_for  # noqa: PLC0415  # the floor above makes sessions
+
+    return session_for(url)

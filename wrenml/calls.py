@@ -1,0 +1,221 @@
+"""The state of a job's calls: a pure state machine, with no I/O and no clock of its own.
+
+::
+
+    held ──release──▶ pending ──take──▶ in flight ──outcome──▶ settled
+                        ▲  ▲                │  │
+                        │  └────give_back───┘  │           (not started: goes to another worker)
+                        └───────lost───────────┘           (its worker died: at most `infra_retries` times a call)
+
+A call settles once; whatever arrives for it afterwards is a duplicate and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+__all__ = ["Calls", "Invocation", "Losses"]
+
+
+@dataclass(slots=True, eq=False)
+class Invocation:
+    """A run of calls that was handed to a worker under one attempt number."""
+
+    first: int
+    count: int
+    attempt: int
+    sent: float = 0.0
+    lease: float | None = None
+
+    @property
+    def stop(self) -> int:
+        """The call after the last."""
+        return self.first + self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What became of the calls of a lost invocation: call numbers to run again, and those given up."""
+
+    again: tuple[int, ...]
+    given_up: tuple[int, ...]
+
+
+class Calls:
+    """Which calls of a job are pending, in flight and settled.
+
+    Parameters
+    ----------
+    infra_retries : int
+        How often a call may lose its worker and still be run again.
+    """
+
+    __slots__ = (
+        "_blame",
+        "_in_flight",
+        "_infra_retries",
+        "_pending",
+        "_settled",
+        "duplicates",
+        "retried",
+        "settled",
+        "total",
+    )
+
+    def __init__(self, infra_retries: int = 3) -> None:
+        self._infra_retries = infra_retries
+        self._pending: deque[tuple[int, int, int, bool]] = deque()  # first, count, attempt, alone
+        self._in_flight: dict[tuple[int, int], Invocation] = {}
+        self._settled = bytearray()
+        self._blame: dict[int, int] = {}
+        self.total = 0
+        self.settled = 0
+        self.duplicates = 0
+        self.retried = 0
+
+    @property
+    def unsettled(self) -> int:
+        """How many calls have no outcome yet."""
+        return self.total - self.settled
+
+    @property
+    def pending(self) -> int:
+        """How many calls wait to be handed to a worker (settled ones among them are skipped when taken)."""
+        return sum(count for _, count, _, _ in self._pending)
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether any call may wait to be handed to a worker."""
+        return bool(self._pending)
+
+    @property
+    def in_flight(self) -> tuple[Invocation, ...]:
+        """The invocations that are not over."""
+        return tuple(self._in_flight.values())
+
+    def is_settled(self, call: int) -> bool:
+        """Whether the call has its outcome."""
+        return bool(self._settled[call])
+
+    def all_settled(self, first: int, stop: int) -> bool:
+        """Whether all calls of a range have their outcomes."""
+        return self._settled.find(0, first, stop) < 0
+
+    def add(self, count: int, *, held: bool = False) -> int:
+        """Append calls; return the number of the first. Held ones wait for `release`."""
+        first = self.total
+        self.total += count
+        self._settled.extend(bytes(count))
+        if count and not held:
+            if self._pending:
+                last_first, last_count, attempt, alone = self._pending[-1]
+                if last_first + last_count == first and attempt == 1 and not alone:
+                    self._pending[-1] = (last_first, last_count + count, 1, False)
+                    return first
+            self._pending.append((first, count, 1, False))
+        return first
+
+    def release(self, call: int) -> None:
+        """Make a held call pending."""
+        if not self._settled[call]:
+            self._pending.append((call, 1, 1, False))
+
+    def take(self, limit: int) -> Invocation | None:
+        """Take up to `limit` neighbouring pending calls for a worker; None when there are none."""
+        settled = self._settled
+        pending = self._pending
+        while pending:
+            first, count, attempt, alone = pending.popleft()
+            stop = first + count
+            while first < stop and settled[first]:
+                first += 1
+            if first == stop:
+                continue
+            end = min(first + (1 if alone else limit), stop)
+            cut = settled.find(1, first, end)
+            if cut >= 0:
+                end = cut
+            if end < stop:
+                pending.appendleft((end, stop - end, attempt, alone))
+            invocation = Invocation(first, end - first, attempt)
+            self._in_flight[first, attempt] = invocation
+            return invocation
+        return None
+
+    def find(self, first: int, attempt: int) -> Invocation | None:
+        """The invocation in flight of that name, if it is not over."""
+        return self._in_flight.get((first, attempt))
+
+    def settle(self, call: int) -> bool:
+        """Record an outcome; False if the call had one already."""
+        if self._settled[call]:
+            self.duplicates += 1
+            return False
+        self._settled[call] = 1
+        self.settled += 1
+        return True
+
+    def end(self, invocation: Invocation) -> bool:
+        """Take note that an invocation is over; False if it was already."""
+        return self._in_flight.pop((invocation.first, invocation.attempt), None) is not None
+
+    def give_back(self, invocation: Invocation, first: int) -> int:
+        """Make the calls of an invocation from `first` on pending again, blaming nobody; return how many."""
+        again = [call for call in range(first, invocation.stop) if not self._settled[call]]
+        self._requeue(again, invocation.attempt + 1, alone=False)
+        invocation.count = max(0, min(first, invocation.stop) - invocation.first)
+        return len(again)
+
+    def lost(self, invocation: Invocation, suspect: int | None, *, retry: bool = True) -> Losses:
+        """Decide about the unsettled calls of an invocation whose worker is gone.
+
+        Parameters
+        ----------
+        invocation : Invocation
+            It is over afterwards.
+        suspect : int, optional
+            The call that was running, if known: it alone is blamed and runs alone next time. Otherwise all are blamed.
+        retry : bool
+            False gives the blamed ones up at once.
+        """
+        self.end(invocation)
+        unsettled = [call for call in range(invocation.first, invocation.stop) if not self._settled[call]]
+        blamed = unsettled if suspect is None else [call for call in unsettled if call == suspect]
+        given_up = []
+        for call in blamed:
+            self._blame[call] = self._blame.get(call, 0) + 1
+            if not retry or self._blame[call] > self._infra_retries:
+                given_up.append(call)
+        gone = set(given_up)
+        again = [call for call in unsettled if call not in gone]
+        innocent = [call for call in again if call != suspect]
+        guilty = [call for call in again if call == suspect]
+        self.retried += len(again)
+        self._requeue(innocent, invocation.attempt + 1, alone=False)
+        # Behind the others: a call that kills workers must not hold up calls that do not.
+        for call in guilty:
+            self._pending.append((call, 1, invocation.attempt + 1, True))
+        return Losses(tuple(again), tuple(given_up))
+
+    def attempts_blamed(self, call: int) -> int:
+        """How often the call was running when its worker was lost."""
+        return self._blame.get(call, 0)
+
+    def drop_pending(self) -> None:
+        """Forget what waits; for a job whose remaining calls were settled otherwise."""
+        self._pending.clear()
+
+    def expired(self, now: float) -> list[Invocation]:
+        """The invocations whose lease is over."""
+        return [i for i in self._in_flight.values() if i.lease is not None and i.lease <= now]
+
+    def _requeue(self, calls: list[int], attempt: int, *, alone: bool) -> None:
+        runs: list[tuple[int, int, int, bool]] = []
+        for call in calls:
+            if runs and runs[-1][0] + runs[-1][1] == call:
+                first, count, _, _ = runs[-1]
+                runs[-1] = (first, count + 1, attempt, alone)
+            else:
+                runs.append((call, 1, attempt, alone))
+        self._pending.extendleft(reversed(runs))

@@ -1,0 +1,325 @@
+"""The client: `map` and its relatives.
+
+::
+
+    executor ──fn, items──▶ pickling ──bytes──▶ storage: blobs/<sha256>, jobs/<job>/args   ──▶ worker
+       │                                                                                        │
+       ├──Request (wire)──▶ invoker ─────────────────────────────────────────────────────▶ verify, loads, fn(item)
+       │                                                                                        ▼
+       └──Future──▶ monitor ◀───────────── pipe, list, get ──── storage: jobs/<job>/out/ ◀── Outcome (wire)
+                       ├─▶ futures   settled, decoded when read
+                       └─▶ events    hooks: progress, log
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar, Unpack, cast
+
+from wrenml.attaching import attach
+from wrenml.errors import ConfigError
+from wrenml.events import Hook
+from wrenml.futurelist import FutureList
+from wrenml.futures import Future
+from wrenml.imap import stream
+from wrenml.monitor.job import Job
+from wrenml.options import MapOptions, Options, resolve_options
+from wrenml.references import Ref
+from wrenml.session import Session
+from wrenml.storage.prefixed import PrefixedStorage
+from wrenml.wire import Applied
+
+__all__ = ["Executor"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+P = ParamSpec("P")
+
+_OPEN_JOBS = 16
+
+
+class Executor:
+    """Applies functions to elements, each application a call that runs elsewhere.
+
+    Make one with `wrenml.default_executor`, `wrenml.local_executor` or `wrenml.inline_executor`. It is a context
+    manager, safe to use from several threads, and pickles as its settings; `copy.deepcopy` gives the executor itself,
+    so that it can be a parameter of an estimator.
+
+    Parameters
+    ----------
+    session : Session
+        The machinery; several executors may share one.
+    options : Options
+        Defaults of every map.
+    remake : tuple of callable and arguments
+        How to make it again from its settings.
+    """
+
+    def __init__(
+        self, session: Session, options: Options, remake: tuple[Callable[..., Executor], tuple[object, ...]]
+    ) -> None:
+        self._session = session
+        self._options = options
+        self._remake = remake
+        self._open: dict[tuple[bytes, str, str], Job] = {}
+        self._lock = threading.Lock()
+
+    # Maps
+
+    def map(
+        self, fn: Callable[..., R], iterable: Iterable[Any], /, *iterables: Iterable[Any], **options: Unpack[MapOptions]
+    ) -> FutureList[R]:
+        """Call a function on each element of a finite iterable; return one future for each, at once.
+
+        Parameters
+        ----------
+        fn : callable
+            Pickled by value where it is defined in a script or notebook, with the local modules it needs.
+        iterable : iterable
+            Its elements are passed verbatim: tuples, dicts and None are values. Several iterables are taken
+            together, as by the built-in `map`; with ``strict=True`` they must be of one length.
+        **options
+            See `wrenml.Options`.
+
+        Returns
+        -------
+        FutureList
+            In the order of the elements. An element that cannot be pickled is a future that has failed.
+
+        Raises
+        ------
+        FunctionNotSerializable
+            If the function cannot be pickled; the message names the variable.
+        ConfigError
+            If an option has an impossible value, or there are more elements than `max_calls`.
+        """
+        resolved = resolve_options(cast("Mapping[str, object]", options), base=self._options)
+        if not iterables:
+            return self._map(fn, iterable, resolved, Applied.ITEM)
+        if any(isinstance(other, Mapping) for other in iterables):
+            raise ConfigError(
+                "a dict was given as a further iterable. PyWren's environment variables are an option: extra_env={…}; "
+                "to map over a dict's keys give list(dict)."
+            )
+        return self._map(fn, zip(iterable, *iterables, strict=resolved.strict), resolved, Applied.STAR)
+
+    def starmap(self, fn: Callable[..., R], iterable: Iterable[Iterable[Any]], /, **options: Unpack[MapOptions]) -> FutureList[R]:
+        """Call ``fn(*element)`` for each element; otherwise like `map`."""
+        resolved = resolve_options(cast("Mapping[str, object]", options), base=self._options)
+        return self._map(fn, iterable, resolved, Applied.STAR)
+
+    def imap(
+        self,
+        fn: Callable[[T], R],
+        iterable: Iterable[T],
+        /,
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+        **options: Unpack[MapOptions],
+    ) -> Iterator[R]:
+        """Stream results of a long or endless iterable, holding only a window of it in memory.
+
+        Parameters
+        ----------
+        fn : callable
+            As for `map`.
+        iterable : iterable
+            Pulled in the caller's thread, no further ahead than the window. If it raises, the exception surfaces
+            after the results before it. A generator is closed at the end.
+        window : int, optional
+            The most elements pulled and not yet yielded. By default it follows the measured time of a call.
+        ordered : bool, default True
+            False yields results as they are there.
+        **options
+            See `wrenml.Options`.
+
+        Yields
+        ------
+        object
+            Results. A call's exception is raised in its place, and ends the iteration.
+        """
+        resolved = resolve_options(cast("Mapping[str, object]", options), base=self._options)
+        if window is not None and window < 1:
+            raise ConfigError(f"window={window!r}: give 1 or more, or None")
+        self._session.check_open()
+
+        def start(first: list[T]) -> Job:
+            packer = self._session.packer(seen={})
+            function = packer.dumps(fn)
+            packer.dumps_many(first)
+            return self._session.new_job(function, packer, resolved, _name(fn), Applied.ITEM)
+
+        return stream(self._session, start, iterable, window, ordered=ordered)
+
+    def map_reduce(
+        self, fn: Callable[[T], R], iterable: Iterable[T], reducer: Callable[[list[R]], Any], /, **options: Unpack[MapOptions]
+    ) -> Future[Any]:
+        """Map, then call ``reducer`` with the list of results on a worker; the results do not pass through here."""
+        return self.reduce(reducer, self.map(fn, iterable, **options), **options)
+
+    def reduce(self, fn: Callable[[list[R]], Any], futures: Iterable[Future[R]], /, **options: Unpack[MapOptions]) -> Future[Any]:
+        """Call ``fn`` with the list of the futures' results on a worker, once they are all there."""
+        return self.call_async(fn, list(futures), **options)
+
+    # Single calls
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Call ``fn(*args, **kwargs)``; return its future.
+
+        Futures among the arguments, at any depth, are replaced by their results on the worker; the call starts when
+        they are there.
+        """
+        return self._call(fn, (args, kwargs), self._options, Applied.KEYWORDS)
+
+    def call_async(self, fn: Callable[[T], R], data: T, /, **options: Unpack[MapOptions]) -> Future[R]:
+        """Call ``fn(data)``; return its future (PyWren)."""
+        resolved = resolve_options(cast("Mapping[str, object]", options), base=self._options)
+        return self._call(fn, data, resolved, Applied.ITEM)
+
+    # Storage
+
+    def put(self, obj: T) -> Ref[T]:
+        """Store an object once; the reference stands for it in the arguments of any call.
+
+        Without this, too, large data that several elements share is stored once.
+        """
+        self._session.check_open()
+        packed = self._session.packer().dumps(obj)
+        return self._session.put_object(packed, type(obj).__name__)
+
+    @property
+    def storage(self) -> PrefixedStorage:
+        """Objects of your own, kept until you delete them: data sets, shards. Never unpickled by wrenml."""
+        return PrefixedStorage(self._session.storage, "data/")
+
+    def attach(self, job_id: str) -> FutureList[Any]:
+        """The futures of a job that was started before, by whatever process.
+
+        Raises
+        ------
+        JobNotFoundError
+            If the storage has no such job.
+        AuthenticationError
+            If it was not written with this user's key.
+        """
+        self._session.check_open()
+        return attach(self._session, job_id)
+
+    # The end
+
+    @property
+    def session(self) -> Session:
+        """The machinery; not for users."""
+        return self._session
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was shut down, or belongs to the process that this one was forked from."""
+        return self._session.closed
+
+    def observe(self, hook: Hook) -> None:
+        """Have a hook told what happens to all jobs from now on (`wrenml.events`)."""
+        self._session.monitor.observe(hook)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # the standard library's signature
+        """End the workers.
+
+        Parameters
+        ----------
+        wait : bool, default True
+            Return when all calls have their outcomes. False returns at once; they are waited for in the background.
+        cancel_futures : bool, default False
+            Cancel the calls that have no outcome yet.
+        """
+        for job in list(self._open.values()):
+            self._session.monitor.close_job(job)
+        if wait or cancel_futures:
+            self._session.close(cancel=cancel_futures)
+        else:
+            self._session.refuse()
+            threading.Thread(target=self._session.close, name="wrenml-shutdown").start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.shutdown(cancel_futures=kind is not None and issubclass(kind, KeyboardInterrupt))
+
+    def __reduce__(self) -> tuple[Callable[..., Executor], tuple[object, ...]]:
+        return self._remake
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        session = self._session
+        return f"<wrenml executor: {session.backend}, {session.workers} workers, {session.storage.url}>"
+
+    # What the above share
+
+    def _map(self, fn: Callable[..., R], iterable: Iterable[object], options: Options, applied: str) -> FutureList[R]:
+        session = self._session
+        session.check_open()
+        items = list(iterable)
+        if len(items) > options.max_calls:
+            raise ConfigError(
+                f"{len(items):,} elements are more than max_calls={options.max_calls:,}: raise max_calls=, or stream them "
+                "with imap()."
+            )
+        seen: dict[tuple[str, int], Future[object]] = {}
+        packer = session.packer(seen)
+        function = packer.dumps(fn)
+        packed = packer.dumps_many(items)
+        job = session.new_job(function, packer, options, _name(fn), applied)
+        futures: list[Future[object]] = [Future(job, call) for call in range(len(items))]
+        job.futures = futures
+        session.add_calls(job, packed, seen, close=True)
+        return FutureList(cast("list[Future[R]]", futures), job)
+
+    def _call(self, fn: Callable[..., R], item: object, options: Options, applied: str) -> Future[R]:
+        session = self._session
+        session.check_open()
+        seen: dict[tuple[str, int], Future[object]] = {}
+        packer = session.packer(seen)
+        function = packer.dumps(fn)
+        packed = packer.dumps_many([item])
+        if packed.errors:
+            raise packed.errors[0]
+        modules = ",".join(sorted(packer.modules))
+        with self._lock:
+            job = self._open_job(function, applied, modules, options, lambda: session.new_job(function, packer, options, _name(fn), applied))
+            future: Future[R] = Future(job, job.calls.total)
+            futures = cast("dict[int, Future[object]]", job.futures)
+            futures[job.calls.total] = cast("Future[object]", future)
+            session.add_calls(job, packed, seen, close=False)
+        return future
+
+    def _open_job(
+        self, function: bytes, applied: str, modules: str, options: Options, make: Callable[[], Job]
+    ) -> Job:
+        """The job that calls of this function are added to, one after another."""
+        key = (function, f"{applied} {id(options)}", modules)
+        job = self._open.get(key)
+        if job is None or job.calls.total >= options.max_calls:
+            job = make()
+            job.futures = {}
+            if options is self._options:
+                self._open[key] = job
+            else:
+                job.closed = True
+            while len(self._open) > _OPEN_JOBS:
+                self._session.monitor.close_job(self._open.pop(next(iter(self._open))))
+        return job
+
+
+def _name(fn: Callable[..., object]) -> str:
+    inner = getattr(fn, "func", fn)
+    return str(getattr(inner, "__name__", type(inner).__name__))

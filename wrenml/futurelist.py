@@ -1,0 +1,345 @@
+"""The futures of a map, as a sequence, and waiting for several futures."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple, TypeVar, cast, overload
+
+from wrenml.errors import CallCancelled, ConfigError
+from wrenml.futures import Future
+from wrenml.monitor.job import Job
+
+__all__ = [
+    "ALL_COMPLETED",
+    "ALWAYS",
+    "ANY_COMPLETED",
+    "FutureList",
+    "WaitResult",
+    "as_completed",
+    "get_all_results",
+    "wait",
+]
+
+R = TypeVar("R")
+
+ALL_COMPLETED = "ALL_COMPLETED"
+ANY_COMPLETED = "ANY_COMPLETED"
+ALWAYS = "ALWAYS"
+_STANDARD = {
+    "ALL_COMPLETED": concurrent.futures.ALL_COMPLETED,
+    "ANY_COMPLETED": concurrent.futures.FIRST_COMPLETED,
+    "FIRST_COMPLETED": concurrent.futures.FIRST_COMPLETED,
+    "FIRST_EXCEPTION": concurrent.futures.FIRST_EXCEPTION,
+}
+
+Errors = Literal["raise", "return", "skip"]
+
+
+class WaitResult(NamedTuple):
+    """Futures that are done and futures that are not, both in the order given."""
+
+    done: list[Future[object]]
+    not_done: list[Future[object]]
+
+
+class Summary(NamedTuple):
+    """What became of the calls of a map; durations in seconds, memory in MB."""
+
+    calls: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    pending: int
+    retried: int
+    call_seconds: float
+    wall_seconds: float
+    peak_mb: float
+
+
+class FutureList(Sequence[Future[R]]):
+    """The futures of a map, one for each element, in its order.
+
+    Parameters
+    ----------
+    futures : iterable of Future
+        In the order of the elements.
+    job : Job, optional
+        The job they belong to; None for futures of several jobs.
+    """
+
+    __slots__ = ("_futures", "_job")
+
+    def __init__(self, futures: Iterable[Future[R]], job: Job | None = None) -> None:
+        self._futures = list(futures)
+        self._job = job
+
+    @property
+    def id(self) -> str:
+        """Id of the job; empty for futures of several jobs."""
+        return "" if self._job is None else self._job.id
+
+    @overload
+    def __getitem__(self, index: int) -> Future[R]: ...
+    @overload
+    def __getitem__(self, index: slice) -> FutureList[R]: ...
+    def __getitem__(self, index: int | slice) -> Future[R] | FutureList[R]:
+        if isinstance(index, slice):
+            return FutureList(self._futures[index], self._job)
+        return self._futures[index]
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def __iter__(self) -> Iterator[Future[R]]:
+        return iter(self._futures)
+
+    def __add__(self, other: Iterable[Future[R]]) -> FutureList[R]:
+        return FutureList([*self._futures, *other])
+
+    def __radd__(self, other: Iterable[Future[R]]) -> FutureList[R]:
+        return FutureList([*other, *self._futures])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, FutureList):
+            return self._futures == other._futures
+        return NotImplemented if not isinstance(other, list) else self._futures == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def done_count(self) -> int:
+        """How many calls have their outcomes."""
+        return sum(future.done() for future in self._futures)
+
+    def results(self, *, errors: Errors = "raise", timeout: float | None = None) -> list[R]:
+        """Wait for all calls and return their results, in order.
+
+        Parameters
+        ----------
+        errors : {"raise", "return", "skip"}, default "raise"
+            ``"raise"`` raises the first exception in the order of the elements. ``"return"`` puts exceptions in the
+            places of the results. ``"skip"`` returns ``(index, result)`` pairs of the calls that succeeded.
+        timeout : float, optional
+            Seconds to wait for all together; forever by default.
+
+        Raises
+        ------
+        TimeoutError
+            If a call has no outcome in time. Nothing is lost: ask again.
+        """
+        return list(self.iter_results(errors=errors, timeout=timeout))
+
+    def iter_results(self, *, errors: Errors = "raise", timeout: float | None = None) -> Iterator[R]:
+        """Stream the results in order, each as soon as those before it are there; parameters as for `results`."""
+        if errors not in ("raise", "return", "skip"):
+            raise ConfigError(f'errors={errors!r}: choose "raise", "return" or "skip"')
+        return self._stream(errors, timeout)
+
+    def _stream(self, errors: Errors, timeout: float | None) -> Iterator[R]:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for index, future in enumerate(self._futures):
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                error = self._outcome(future, left)
+            except KeyboardInterrupt:
+                self._interrupted()
+                raise
+            if error is None:
+                value = future.result()
+                yield cast("R", (index, value)) if errors == "skip" else value
+            elif errors == "return":
+                yield cast("R", error)
+            elif errors == "raise":
+                future.result()
+
+    @staticmethod
+    def _outcome(future: Future[R], timeout: float | None) -> BaseException | None:
+        try:
+            return future.exception(timeout)
+        except CallCancelled as cancelled:
+            return cancelled
+
+    def _interrupted(self) -> None:
+        """Stop what is under way, and say how to come back to it."""
+        self.cancel()
+        if self._job is not None:
+            sys.stderr.write(
+                f"\nwrenml: cancelled job {self.id}; {self.done_count} of {len(self)} calls are over. "
+                f"`wrenml show {self.id}` lists their outcomes.\n"
+            )
+
+    def exceptions(self, timeout: float | None = None) -> list[BaseException | None]:
+        """Wait for all calls and return their exceptions, None for those that succeeded, in order.
+
+        Raises
+        ------
+        TimeoutError
+            If a call has no outcome after `timeout` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        return [
+            self._outcome(future, None if deadline is None else max(0.0, deadline - time.monotonic()))
+            for future in self._futures
+        ]
+
+    def as_completed(self, timeout: float | None = None) -> Iterator[Future[R]]:
+        """Stream the futures as their calls end.
+
+        Raises
+        ------
+        TimeoutError
+            If a call has no outcome after `timeout` seconds.
+        """
+        return as_completed(self._futures, timeout)
+
+    def cancel(self) -> int:
+        """Cancel the calls that have no outcome yet; return how many were.
+
+        Calls that wait are never started; a running call's worker is ended and replaced.
+        """
+        jobs: dict[int, tuple[Future[R], list[int]]] = {}
+        for future in self._futures:
+            jobs.setdefault(id(future.owner), (future, []))[1].append(future.index)
+        return sum(first.owner.cancel(calls) for first, calls in jobs.values() if first.owner is not None)
+
+    def retry_failed(self) -> FutureList[R]:
+        """Run the calls that failed or were cancelled again, as a new job.
+
+        Returns
+        -------
+        FutureList
+            As long as this one: the futures that succeeded or are not over, and new ones in the places of the others.
+        """
+        failed = [
+            i for i, future in enumerate(self._futures) if future.done() and (future.cancelled() or future.errored())
+        ]
+        futures = list(self._futures)
+        again: dict[int, tuple[Job, list[int]]] = {}
+        for i in failed:
+            owner = futures[i].owner
+            if isinstance(owner, Job):
+                again.setdefault(id(owner), (owner, []))[1].append(i)
+        job = None
+        for owner, places in again.values():
+            job, fresh = owner.run_again([futures[i].index for i in places])
+            for i, future in zip(places, fresh, strict=True):
+                futures[i] = cast("Future[R]", future)
+        return FutureList(futures, self._job if job is None else job)
+
+    def summary(self) -> Summary:
+        """Count what became of the calls, and what they took."""
+        done = [future for future in self._futures if future.done()]
+        cancelled = sum(future.cancelled() for future in done)
+        failed = sum(future.errored() for future in done)
+        tally = None if self._job is None else self._job.tally
+        wall = 0.0 if self._job is None else (self._job.ended or time.monotonic()) - self._job.started
+        return Summary(
+            calls=len(self),
+            succeeded=len(done) - cancelled - failed,
+            failed=failed,
+            cancelled=cancelled,
+            pending=len(self) - len(done),
+            retried=0 if tally is None else tally.retried,
+            call_seconds=0.0 if tally is None else tally.seconds,
+            wall_seconds=wall,
+            peak_mb=0.0 if tally is None else tally.peak_mb,
+        )
+
+    def logs(self, index: int) -> str:
+        """What a call printed: its standard output and error, head and tail of it where it is long.
+
+        Parameters
+        ----------
+        index : int
+            Place of the call in this list.
+
+        Raises
+        ------
+        TimeoutError
+            If the call has no outcome yet.
+        """
+        future = self._futures[index]
+        if not future.done():
+            raise TimeoutError(f"{future!r} is not over; what it prints can be read when it is")
+        owner = future.owner
+        return owner.output(future.index) if isinstance(owner, Job) else ""
+
+    def __repr__(self) -> str:
+        failed = sum(future.done() and future.errored() for future in self._futures)
+        name = "" if self._job is None else f" {self._job.manifest.name} {self.id}"
+        trouble = f", {failed} failed" if failed else ""
+        return f"<FutureList{name}: {self.done_count} of {len(self)} done{trouble}>"
+
+    def _repr_html_(self) -> str:
+        count = self.summary()
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{value:,.3g}</td></tr>" if isinstance(value, float) else
+            f"<tr><td>{name}</td><td>{value:,}</td></tr>"
+            for name, value in zip(count._fields, count, strict=True)
+        )  # fmt: skip
+        return f"<table><caption>wrenml job {self.id}</caption>{rows}</table>"
+
+
+def wait(
+    futures: Iterable[Future[R]],
+    return_when: str = ALL_COMPLETED,
+    THREADPOOL_SIZE: int | None = None,  # noqa: ARG001, N803  # PyWren's name; there is no pool
+    WAIT_DUR_SEC: float | None = None,  # noqa: ARG001, N803  # PyWren's name; nothing is polled
+    *,
+    timeout: float | None = None,
+) -> WaitResult:
+    """Wait for futures, which may belong to several maps and executors.
+
+    Parameters
+    ----------
+    futures : iterable of Future
+        What to wait for.
+    return_when : {ALL_COMPLETED, ANY_COMPLETED, ALWAYS}
+        Return when all are done, when at least one is, or at once. The standard library's constants mean the same as
+        there.
+    THREADPOOL_SIZE, WAIT_DUR_SEC
+        Accepted for PyWren's sake, without effect.
+    timeout : float, optional
+        Seconds after which to return in any case.
+
+    Returns
+    -------
+    WaitResult
+        The futures done and not done, as two lists in the order given.
+    """
+    waited = list(futures)
+    if return_when != ALWAYS:
+        known = _STANDARD.get(return_when)
+        if known is None:
+            raise ConfigError(f"return_when={return_when!r}: choose ALL_COMPLETED, ANY_COMPLETED or ALWAYS")
+        concurrent.futures.wait(waited, timeout, known)
+    done = {id(future) for future in waited if future.done()}
+    return WaitResult(
+        cast("list[Future[object]]", [future for future in waited if id(future) in done]),
+        cast("list[Future[object]]", [future for future in waited if id(future) not in done]),
+    )
+
+
+def as_completed(futures: Iterable[Future[R]], timeout: float | None = None) -> Iterator[Future[R]]:
+    """Stream futures as their calls end; those of several maps may be mixed.
+
+    Raises
+    ------
+    TimeoutError
+        If one has no outcome after `timeout` seconds.
+    """
+    return cast("Iterator[Future[R]]", concurrent.futures.as_completed(futures, timeout))
+
+
+def get_all_results(futures: Iterable[Future[R]]) -> list[R]:
+    """Wait for futures and return their results in order (PyWren).
+
+    Raises
+    ------
+    BaseException
+        The first exception, in the order of the futures.
+    """
+    return [future.result() for future in futures]

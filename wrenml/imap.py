@@ -1,0 +1,170 @@
+"""Streaming: results of a long or endless input, with only a window of it in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeVar, cast
+
+from wrenml.errors import CallCancelled
+from wrenml.futures import Future, Raw
+from wrenml.monitor.job import Job
+from wrenml.retry import BATCH_SECONDS, CALL_OVERHEAD
+from wrenml.session import Session
+
+__all__ = ["stream"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_WINDOW_BATCHES = 6  # in the window a worker: two in flight, two waiting, two being read
+_WINDOW_CALLS = 20_000
+_PULL_CALLS = 2_000
+
+
+def stream(
+    session: Session, start: Callable[[list[T]], Job], iterable: Iterable[T], window: int | None, *, ordered: bool
+) -> Iterator[R]:
+    """Yield results while pulling input, in the caller's thread.
+
+    Parameters
+    ----------
+    session : Session
+        Runs the calls.
+    start : callable
+        Makes the job when the first elements are known.
+    iterable : iterable
+        Pulled no further ahead than the window.
+    window : int, optional
+        The most calls that are pulled and not yet yielded. By default it follows the measured time of a call.
+    ordered : bool
+        Whether results come in the order of the input, or as they are there.
+    """
+    source = _Source(iterable)
+    first = source.pull(1)
+    if not first:
+        source.raise_failure()
+        return
+    job = start(first)
+    streamed = _Stream(session, job, source, window, ordered=ordered)
+    try:
+        streamed.submit(first)
+        yield from cast("Iterator[R]", streamed.results())
+    finally:
+        streamed.close()
+
+
+class _Source:
+    """The input, with its end or failure kept until the results before it are out."""
+
+    def __init__(self, iterable: Iterable[object]) -> None:
+        self._iterator = iter(iterable)
+        self._failure: BaseException | None = None
+        self.exhausted = False
+
+    def pull(self, count: int) -> list[object]:
+        items: list[object] = []
+        if self.exhausted:
+            return items
+        try:
+            items.extend(islice(self._iterator, count))
+        except Exception as error:  # noqa: BLE001  # the user's generator; raised when its turn comes
+            self._failure = error
+            self.exhausted = True
+            return items
+        self.exhausted = len(items) < count
+        return items
+
+    def raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        close = getattr(self._iterator, "close", None)
+        if close is not None:
+            close()
+
+
+class _Stream:
+    def __init__(
+        self, session: Session, job: Job, source: _Source, window: int | None, *, ordered: bool
+    ) -> None:
+        self._session = session
+        self._job = job
+        self._source = source
+        self._window = window
+        self._ordered = ordered
+        self._packer = session.packer(seen={})
+        self._yielded = 0
+
+    def submit(self, items: list[object]) -> None:
+        seen: dict[tuple[str, int], Future[object]] = {}
+        packed = self._session.packer(seen).dumps_many(items, start=self._job.calls.total)
+        self._session.add_calls(self._job, packed, seen, close=self._source.exhausted)
+
+    def _room(self) -> int:
+        if self._window is not None:
+            return self._window
+        seconds = self._job.call_seconds
+        if seconds is None:
+            return 2 * self._session.workers
+        calls = _WINDOW_BATCHES * self._session.workers * BATCH_SECONDS / (seconds + CALL_OVERHEAD)
+        return max(2 * self._session.workers, min(int(calls), _WINDOW_CALLS))
+
+    def _fill(self) -> None:
+        """Pull what the window has room for, in steps of some size: each costs a look at the workers."""
+        if self._source.exhausted:
+            return
+        window = self._room()
+        room = window - (self._job.calls.total - self._yielded)
+        if room * 4 >= window or room >= _PULL_CALLS:
+            items = self._source.pull(min(room, _PULL_CALLS))
+            if items:
+                self.submit(items)
+            if self._source.exhausted:
+                self._session.monitor.close_job(self._job)
+
+    def results(self) -> Iterator[object]:
+        job = self._job
+        while True:
+            self._fill()
+            if self._yielded == job.calls.total and self._source.exhausted:
+                self._source.raise_failure()
+                return
+            for call, raw in self._next():
+                self._yielded += 1
+                yield self._decoded(call, raw)
+
+    def _next(self) -> list[tuple[int, Raw | None]]:
+        """Wait for results; take all that can be yielded now."""
+        job, slots = self._job, self._job.slots
+        taken: list[tuple[int, Raw | None]] = []
+        with job.condition:
+            if self._ordered:
+                call = self._yielded
+                while call not in slots:
+                    job.condition.wait()
+                while call in slots:
+                    taken.append((call, slots.pop(call)))
+                    call += 1
+            else:
+                while not slots:
+                    job.condition.wait()
+                taken.extend(slots.items())
+                slots.clear()
+        return taken
+
+    def _decoded(self, call: int, raw: Raw | None) -> object:
+        if raw is None:
+            raise CallCancelled(f"call {call} of job {self._job.id} was cancelled")
+        result, error = self._job.decode(call, raw)
+        if error is not None:
+            raise error
+        return result
+
+    def close(self) -> None:
+        self._source.close()
+        job = self._job
+        if job.calls.unsettled:
+            job.cancel(range(job.calls.total))
+        self._session.monitor.close_job(job)

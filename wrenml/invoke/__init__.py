@@ -1,0 +1,1 @@
+"""Backends: how a worker is started. They never wait, retry or report; one monitor does."""

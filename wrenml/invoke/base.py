@@ -1,0 +1,82 @@
+"""What a backend is, and what it tells the monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from wrenml.storage.base import Buffer
+from wrenml.wire import Request
+from wrenml.worker.pipe import Stored
+
+__all__ = ["Event", "FrameArrived", "Invoker", "Limits", "Name", "RequestOver", "WorkerGone"]
+
+Name = tuple[str, int, int]  # of an invocation: job, first call, attempt
+
+
+@dataclass(frozen=True, slots=True)
+class FrameArrived:
+    """Outcomes: a frame, with or without its bodies, and where the whole of it lies."""
+
+    name: Name
+    frame: Buffer
+    stored: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOver:
+    """The worker is through with the request, or will run none of its calls from `next_call` on."""
+
+    name: Name
+    next_call: int
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerGone:
+    """The worker of a request ended before the request was over.
+
+    `suspect` is the call that was running, if known; `blame` whether anybody is to blame at all.
+    """
+
+    name: Name
+    suspect: int | None
+    cause: Exception
+    blame: bool = True
+
+
+Event = FrameArrived | RequestOver | WorkerGone
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the supervisor of a request watches: seconds of one call, MB of resident memory."""
+
+    timeout: float | None = None
+    memory_mb: int | None = None
+
+
+class Invoker(Protocol):
+    """Starts work; its outcomes are found in storage, or announced by `collect`."""
+
+    def room(self, *, deep: bool) -> int:
+        """How many requests can be sent now; `deep` counts workers that are about to be free."""
+
+    def invoke(self, request: Request, spec: bytes, limits: Limits) -> None:
+        """Send a request to a worker."""
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait until there may be something to collect, or `wake` is called."""
+
+    def collect(self) -> Sequence[Event]:
+        """Take what happened since the last time."""
+
+    def cancel(self, name: Name, call: int | None) -> None:
+        """End a running call, or with None all of a request."""
+
+    def wake(self) -> None:
+        """Make `wait` return."""
+
+    def close(self) -> None:
+        """End all workers."""

@@ -1,0 +1,79 @@
+"""Calls run in this very process, one after another: for debugging, and inside calls."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver
+from wrenml.storage.base import Buffer, Storage
+from wrenml.wire import Request
+from wrenml.worker.job import Environment
+from wrenml.worker.marks import NEVER
+from wrenml.worker.pipe import Stored
+from wrenml.worker.run import Aftermath, Runner
+
+__all__ = ["InlineInvoker"]
+
+
+class InlineInvoker:
+    """Runs a request when its outcomes are collected, in the thread that asks.
+
+    Parameters
+    ----------
+    storage : Storage
+        Where outcomes are put.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._requests: deque[tuple[Request, bytes]] = deque()
+        self._events: list[Event] = []
+        self._name: Name = ("", 0, 0)
+        self._environment = Environment(storage, "")
+        self._runner = Runner(
+            self._environment, self._emit, [0, 0, NEVER], lambda: Aftermath(None, clean=True), interactive=True
+        )
+
+    def room(self, *, deep: bool) -> int:  # noqa: ARG002  # the protocol's signature
+        """One request at a time, so that each call's outcome is there before the next starts."""
+        return 0 if self._requests else 1
+
+    def invoke(self, request: Request, spec: bytes, limits: Limits) -> None:  # noqa: ARG002  # the protocol's signature
+        """Take a request; it is run by `collect`."""
+        self._requests.append((request, spec))
+
+    def wait(self, timeout: float | None) -> None:
+        """Return at once: nothing goes on elsewhere."""
+
+    def collect(self) -> Sequence[Event]:
+        """Run what was sent, and return how it ended."""
+        if self._requests:
+            request, spec = self._requests.popleft()
+            before, self._name = self._name, (request.job, request.first, request.attempt)
+            try:
+                self._runner.run(request, spec)
+            finally:
+                self._environment.restore_variables()
+                self._name = before
+        events, self._events = self._events, []
+        return events
+
+    def _emit(self, head: bytes, bodies: Sequence[Buffer], next_call: int, *, over: bool) -> None:
+        if head:
+            job, first, _ = self._name
+            commit = self._storage.commit(job, first, [head, *bodies], attempt=None, writer="inline")
+            frame = b"".join([head, *bodies])
+            self._events.append(FrameArrived(self._name, frame, Stored(commit.key, commit.start, commit.stop)))
+        if over:
+            self._events.append(RequestOver(self._name, next_call))
+
+    def cancel(self, name: Name, call: int | None) -> None:
+        """Nothing runs while anybody could cancel it."""
+
+    def wake(self) -> None:
+        """Nobody waits."""
+
+    def close(self) -> None:
+        """Run the finalizers."""
+        self._environment.finish()

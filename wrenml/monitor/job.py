@@ -1,0 +1,256 @@
+"""A job as the client holds it: one record of all that is known of it, dropped with the last future."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from wrenml import auth
+from wrenml.calls import Calls, Invocation
+from wrenml.errors import WrenmlError
+from wrenml.failures import annotate, rebuild
+from wrenml.futures import Future, Raw
+from wrenml.invoke.base import Limits
+from wrenml.monitor.arguments import Arguments
+from wrenml.monitor.manifest import Manifest, write_manifest
+from wrenml.outcome import Frame
+from wrenml.pickling import Unpacker
+from wrenml.storage.base import Buffer, Storage
+from wrenml.wire import Input, Request, blob_key
+
+__all__ = ["Job", "Origin", "Plan", "Port", "Tally"]
+
+
+@dataclass(slots=True, eq=False)
+class Origin:
+    """Where a frame came from: the frame with its head is at `start` of the stored object `key`."""
+
+    frame: Frame
+    key: str
+    start: int
+    bodies: Buffer | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened to a job's calls so far."""
+
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    retried: int = 0
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a job's calls are to be run, as far as the client is concerned."""
+
+    limits: Limits = Limits()
+    chunksize: int | None = None
+    max_in_flight: int | None = None
+    depth: int = 0
+    progress: bool | None = None
+
+
+class Port(Protocol):
+    """What a job asks of its executor."""
+
+    def cancel(self, job: Job, calls: Iterable[int]) -> int:
+        """Cancel calls that are not settled; return how many were."""
+
+    def reference(self, job: Job, call: int) -> tuple[Callable[..., object], tuple[object, ...]]:
+        """How to make a future again in another process."""
+
+    def run_again(self, job: Job, calls: list[int]) -> tuple[Job, list[Future[object]]]:
+        """Run calls again as a new job."""
+
+    def output(self, job: Job, call: int) -> str:
+        """What a call printed."""
+
+
+class Job:
+    """One map: one function, N inputs.
+
+    It owns the futures of its calls, decodes outcomes, and describes itself to workers (`request`) and to other
+    clients (`write`).
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What other clients can know of it.
+    key : bytes
+        The job's key.
+    spec : bytes
+        The encoded job spec; its digest is in the manifest.
+    storage : Storage
+        Where its objects lie.
+    plan : Plan
+        How its calls are to be run.
+    port : Port
+        The executor.
+    """
+
+    def __init__(
+        self, manifest: Manifest, key: bytes, spec: bytes, storage: Storage, plan: Plan, port: Port
+    ) -> None:
+        self.id = manifest.job
+        self.manifest = manifest
+        self.key = key
+        self.spec = spec
+        self.storage = storage
+        self.plan = plan
+        self.calls = Calls(manifest.infra_retries)
+        self.arguments = Arguments(self.id, auth.label_key(key, "args"), storage.put)
+        self.condition = threading.Condition()
+        self.futures: list[Future[object]] | dict[int, Future[object]] | None = None
+        self.slots: dict[int, Raw | None] = {}
+        self.locations: dict[tuple[str, int], Input] = {}
+        self.tally = Tally()
+        self.started = time.monotonic()
+        self.ended: float | None = None
+        self.closed = False
+        self.broken: Exception | None = None
+        self.call_seconds: float | None = None
+        self.batch = 1
+        self.in_flight = 0
+        self._written = False
+        self._port = port
+        self._keys: dict[tuple[int, int], bytes] = {}
+        self._unpacker = Unpacker(lambda digest: storage.get(blob_key(digest.hex())))
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can happen to the job any more."""
+        return self.closed and self.calls.unsettled == 0
+
+    # To workers
+
+    def invocation_key(self, first: int, attempt: int) -> bytes:
+        """The key of an invocation, derived when it is first needed."""
+        key = self._keys.get((first, attempt))
+        if key is None:
+            key = self._keys[first, attempt] = auth.invocation_key(self.key, first, attempt)
+        return key
+
+    def forget_key(self, invocation: Invocation) -> None:
+        """Drop the key of an invocation that is over."""
+        self._keys.pop((invocation.first, invocation.attempt), None)
+
+    def request(self, invocation: Invocation, inline_bytes: int) -> Request:
+        """Make the request that tells a worker to run an invocation.
+
+        Parameters
+        ----------
+        invocation : Invocation
+            Which calls.
+        inline_bytes : int
+            Up to how many bytes of arguments may travel in the request.
+        """
+        first, count = invocation.first, invocation.count
+        offsets, args = self.arguments.take(first, count)
+        where = None
+        if len(args) > inline_bytes:
+            located = self.arguments.locate(first, count)
+            if located is not None:
+                (offsets, where), args = located, memoryview(b"")
+        inputs: tuple[Input, ...] = ()
+        if self.locations:
+            inputs = tuple(self.locations[entry] for entry in self.arguments.inputs(first, count))
+        return Request(
+            job=self.id,
+            first=first,
+            count=count,
+            attempt=invocation.attempt,
+            spec=self.manifest.spec,
+            key=self.invocation_key(first, invocation.attempt),
+            offsets=offsets,
+            args=args,
+            range=where,
+            inputs=inputs,
+            storage=self.storage.url,
+            sent=time.time(),
+            depth=self.plan.depth,
+        )
+
+    # To other clients
+
+    def write(self) -> None:
+        """Store what another client needs to attach, as far as it is not stored."""
+        if not self._written:
+            self._written = True
+            self.storage.put(blob_key(self.manifest.spec), self.spec, if_absent=True)
+            write_manifest(self.storage, self.manifest, self.key)
+        self.arguments.write()
+
+    # To futures
+
+    def cancel(self, calls: Iterable[int]) -> int:
+        """Cancel calls that are not settled; return how many were."""
+        return self._port.cancel(self, calls)
+
+    def reference(self, call: int) -> tuple[Callable[..., object], tuple[object, ...]]:
+        """How to make a future again in another process."""
+        return self._port.reference(self, call)
+
+    def run_again(self, calls: list[int]) -> tuple[Job, list[Future[object]]]:
+        """Run calls again as a new job."""
+        return self._port.run_again(self, calls)
+
+    def output(self, call: int) -> str:
+        """What a call printed."""
+        return self._port.output(self, call)
+
+    def decode(self, call: int, raw: Raw) -> tuple[object, BaseException | None]:
+        """Check and unpickle an outcome: its result, or its exception."""
+        text = raw.failure
+        if isinstance(raw.origin, WrenmlError):
+            return None, raw.origin
+        try:
+            if text is None:
+                return self._unpacker.loads(self._body(raw)), None
+            error = rebuild(text, self._body(raw))
+        except WrenmlError as refused:
+            return None, refused
+        except Exception as failed:  # noqa: BLE001  # unpickling runs the user's code
+            failed.add_note(f"wrenml: call {call} of job {self.id} has a result, but it cannot be unpickled here.")
+            return None, failed
+        annotate(
+            error,
+            job=self.id,
+            index=call,
+            attempt=_attempt(raw),
+            argument=_text(text.get("argument")),
+            output_tail=_text(text.get("log")),
+        )
+        return None, error
+
+    def _body(self, raw: Raw) -> Buffer:
+        bodies = raw.bodies
+        if bodies is None:
+            bodies = self.bodies(raw.origin)
+        return memoryview(bodies)[raw.start : raw.stop]  # type: ignore[arg-type]
+
+    def bodies(self, origin: object) -> Buffer:
+        """The bodies of a frame that were left in storage, read once and checked."""
+        if not isinstance(origin, Origin):
+            return b""
+        if origin.bodies is not None:
+            return origin.bodies
+        start = origin.start + origin.frame.bodies_at
+        data = self.storage.get(origin.key, start=start, stop=start + origin.frame.body_bytes)
+        origin.frame.check_bodies(data)
+        origin.bodies = data
+        return data
+
+
+def _attempt(raw: Raw) -> int:
+    return raw.origin.frame.attempt if isinstance(raw.origin, Origin) else 1
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,374 @@
+"""The loop that waits for everybody: it hands out calls, takes outcomes, and makes up its mind about losses.
+
+::
+
+    add ──▶ ready jobs ──dispatch──▶ invoker ──collect──▶ frames ──▶ deliver ──▶ futures
+                ▲                                  └──▶ lost ──▶ calls.lost ──▶ again, or the client's own outcome
+                └───────────────────────────────────────────────────────┘
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from wrenml import auth
+from wrenml.calls import Invocation
+from wrenml.errors import AuthenticationError, CallCancelled, WireError, WorkerCrashed, WrenmlError
+from wrenml.events import CallsRetried, CallsSettled, Event, Hook, JobEnded
+from wrenml.invoke.base import Event as Arrival
+from wrenml.invoke.base import FrameArrived, Invoker, RequestOver, WorkerGone
+from wrenml.monitor.deliver import Callbacks, deliver, settle_many
+from wrenml.monitor.job import Job, Origin
+from wrenml.monitor.outcomes import CLIENT, JOURNAL, client_frame
+from wrenml.outcome import Frame, parse_frame
+from wrenml.retry import batch_size, is_short
+from wrenml.worker.pipe import INLINE_BYTES
+
+__all__ = ["Monitor"]
+
+_log = logging.getLogger("wrenml")
+
+
+class Monitor:
+    """Runs jobs on one invoker.
+
+    Parameters
+    ----------
+    invoker : Invoker
+        Starts work.
+    workers : int
+        How many requests can run at a time.
+    threaded : bool
+        Whether a thread of its own waits for workers. Without, `dispatch` runs everything before it returns.
+    """
+
+    def __init__(self, invoker: Invoker, workers: int, *, threaded: bool = True) -> None:
+        self._invoker = invoker
+        self._workers = workers
+        self._threaded = threaded
+        self._lock = threading.RLock()
+        self._jobs: dict[str, Job] = {}
+        self._ready: deque[Job] = deque()
+        self._unwritten: deque[Job] = deque()
+        self._hooks: list[Hook] = []
+        self._events: list[Event] = []
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._idle = threading.Condition(self._lock)
+
+    # For the executor
+
+    def observe(self, hook: Hook) -> None:
+        """Have a hook told what happens from now on."""
+        self._hooks.append(hook)
+
+    def add(self, job: Job) -> None:
+        """Take note of a job, or that one has more calls, and hand out what can be handed out."""
+        with self._lock:
+            if not job.over:
+                self._jobs[job.id] = job
+                self._ready.append(job)
+            self._unwritten.append(job)
+            self._dispatch()
+            if self._threaded and self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="wrenml-monitor", daemon=True)
+                self._thread.start()
+            else:
+                self._invoker.wake()
+        if not self._threaded:
+            self._run_here(job)
+        self._tell()
+
+    def close_job(self, job: Job) -> None:
+        """Take note that a job gets no more calls."""
+        with self._lock:
+            job.closed = True
+            self._end_if_over(job)
+        self._tell()
+
+    def cancel(self, job: Job, calls: Iterable[int]) -> int:
+        """Cancel calls that are not settled; return how many were."""
+        with self._lock:
+            cancelled = [call for call in calls if job.calls.settle(call)]
+            if not cancelled:
+                return 0
+            job.tally.cancelled += len(cancelled)
+            callbacks = settle_many(job, [(call, None) for call in cancelled])
+            for frame in client_frame(job, cancelled, CallCancelled()):
+                job.storage.commit(job.id, frame.first, [frame.data], attempt=None, writer=CLIENT)
+            for invocation in job.calls.in_flight:
+                self._cancel_running(job, invocation, set(cancelled))
+            self._events.append(CallsSettled(job.id, 0, 0, len(cancelled), 0.0))
+            self._end_if_over(job)
+            self._invoker.wake()
+        self._call_back(callbacks)
+        self._tell()
+        return len(cancelled)
+
+    def _cancel_running(self, job: Job, invocation: Invocation, cancelled: set[int]) -> None:
+        name = (job.id, invocation.first, invocation.attempt)
+        if job.calls.all_settled(invocation.first, invocation.stop):
+            self._invoker.cancel(name, None)
+            return
+        for call in cancelled.intersection(range(invocation.first, invocation.stop)):
+            self._invoker.cancel(name, call)
+
+    def release(self, job: Job, call: int) -> None:
+        """Take note that a held call's inputs are there."""
+        with self._lock:
+            job.calls.release(call)
+            self._ready.append(job)
+            self._dispatch()
+            self._invoker.wake()
+
+    def fail(self, job: Job, calls: list[int], cause: BaseException) -> None:
+        """Give calls an outcome of the client's making: this exception."""
+        with self._lock:
+            callbacks = self._give_up(job, calls, cause)
+            self._end_if_over(job)
+        self._call_back(callbacks)
+        self._tell()
+
+    def wait_until_idle(self, timeout: float | None = None) -> bool:
+        """Wait until no job has calls left; False if it took longer than `timeout` seconds."""
+        with self._idle:
+            return self._idle.wait_for(lambda: not any(j.calls.unsettled for j in self._jobs.values()), timeout)
+
+    def close(self) -> None:
+        """Cancel what is left and end the workers."""
+        with self._lock:
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            self.cancel(job, range(job.calls.total))
+        with self._lock:
+            self._closing = True
+            self._invoker.wake()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        self._write()
+        self._invoker.close()
+
+    # The loop
+
+    def _run(self) -> None:
+        try:
+            while not self._closing:
+                self._write()
+                self._invoker.wait(self._patience())
+                self._step()
+        except BaseException as error:  # whoever waits must learn that nobody settles futures any more
+            self._break(error)
+            raise
+
+    def _run_here(self, job: Job) -> None:
+        while job.calls.unsettled and (job.calls.has_pending or job.calls.in_flight):
+            self._step()
+        self._write()
+
+    def _step(self) -> None:
+        with self._lock:
+            callbacks: Callbacks = []
+            for arrival in self._invoker.collect():
+                callbacks += self._take(arrival)
+            self._expire()
+            self._dispatch()
+        self._call_back(callbacks)
+        self._tell()
+
+    def _patience(self) -> float | None:
+        with self._lock:
+            leases = [i.lease for job in self._jobs.values() if job.plan.limits.timeout for i in job.calls.in_flight]
+        due = [lease for lease in leases if lease is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _write(self) -> None:
+        while self._unwritten:
+            job = self._unwritten.popleft()
+            try:
+                job.write()
+            except WrenmlError as error:
+                _log.warning("wrenml: job %s cannot be attached to from elsewhere: %s", job.id, error)
+
+    # Handing out
+
+    def _dispatch(self) -> None:
+        ready = self._ready
+        passed = 0
+        while ready and passed < len(ready):
+            job = ready[0]
+            if not job.calls.has_pending or job.broken:
+                ready.popleft()
+                continue
+            deep = is_short(call_seconds=job.call_seconds, batch=job.batch)
+            if not self._invoker.room(deep=deep):
+                return
+            window = job.plan.max_in_flight
+            if window is not None and job.in_flight >= window:
+                passed += 1
+            elif (invocation := job.calls.take(self._size(job))) is not None:
+                passed = 0
+                self._send(job, invocation)
+            ready.rotate(-1)
+
+    def _size(self, job: Job) -> int:
+        if job.plan.chunksize is not None:
+            return job.plan.chunksize
+        workers = min(self._workers, job.plan.max_in_flight or self._workers)
+        job.batch = batch_size(
+            call_seconds=job.call_seconds,
+            last=job.batch,
+            pending=job.calls.pending,
+            workers=workers,
+            closed=job.closed,
+        )
+        return job.batch
+
+    def _send(self, job: Job, invocation: Invocation) -> None:
+        limits = job.plan.limits
+        if limits.timeout is not None:
+            invocation.lease = time.monotonic() + 120 + invocation.count * limits.timeout + 90
+        job.in_flight += 1
+        try:
+            self._invoker.invoke(job.request(invocation, INLINE_BYTES), job.spec, limits)
+        except (OSError, RuntimeError) as error:
+            cause = WorkerCrashed(f"no worker could be started: {error}")
+            self._call_back(self._lose(job, invocation, None, cause, retry=False))
+
+    # Taking in
+
+    def _take(self, arrival: Arrival) -> Callbacks:
+        name, first, attempt = arrival.name
+        job = self._jobs.get(name)
+        invocation = None if job is None else job.calls.find(first, attempt)
+        if job is None or invocation is None:
+            return []
+        if isinstance(arrival, FrameArrived):
+            return self._settle(job, arrival)
+        if isinstance(arrival, RequestOver):
+            return self._end_request(job, invocation, arrival)
+        if arrival.blame:
+            return self._lose(job, invocation, arrival.suspect, arrival.cause)
+        self._end_request(job, invocation, RequestOver(arrival.name, invocation.first))
+        return []
+
+    def _settle(self, job: Job, arrival: FrameArrived) -> Callbacks:
+        try:
+            frame = parse_frame(arrival.frame, job.id, job.invocation_key)
+        except (AuthenticationError, WireError) as error:
+            _log.warning("wrenml: an outcome of job %s was refused: %s", job.id, error)
+            return []
+        stored = arrival.stored
+        origin = Origin(frame, stored.key, stored.start)
+        if frame.attempt > 1:
+            self._journal(job, frame)
+        callbacks, succeeded, failed, seconds, _ = deliver(job, frame, origin)
+        if succeeded or failed:
+            self._events.append(CallsSettled(job.id, succeeded, failed, 0, seconds))
+        return callbacks
+
+    def _journal(self, job: Job, frame: Frame) -> None:
+        """Note which attempt settles calls that were started more than once: two workers may have reported."""
+        calls = [record[0] for record in frame.records() if not job.calls.is_settled(record[0])]
+        if calls:
+            text = json.dumps([[call, frame.attempt] for call in calls]).encode()
+            signed = auth.tag(auth.label_key(job.key, JOURNAL), b"journal", job.id.encode(), text)
+            job.storage.commit(job.id, calls[0], [signed, text], attempt=frame.attempt, writer=JOURNAL)
+
+    def _end_request(self, job: Job, invocation: Invocation, over: RequestOver) -> Callbacks:
+        if over.next_call < invocation.stop and job.calls.give_back(invocation, over.next_call):
+            self._ready.append(job)
+        if not over.final:
+            return []
+        job.calls.end(invocation)
+        job.in_flight -= 1
+        job.forget_key(invocation)
+        if not job.calls.all_settled(invocation.first, invocation.stop):
+            cause = WorkerCrashed("the worker's report of these calls was refused")
+            return self._lose(job, invocation, None, cause, counted=True)
+        job.arguments.trim(job.calls.all_settled)
+        self._end_if_over(job)
+        return []
+
+    def _lose(
+        self,
+        job: Job,
+        invocation: Invocation,
+        suspect: int | None,
+        cause: BaseException,
+        *,
+        retry: bool = True,
+        counted: bool = False,
+    ) -> Callbacks:
+        if not counted:
+            job.in_flight -= 1
+        losses = job.calls.lost(invocation, suspect, retry=retry)
+        if losses.again:
+            self._ready.append(job)
+            job.tally.retried += len(losses.again)
+            self._events.append(CallsRetried(job.id, len(losses.again), str(cause).partition("\n")[0]))
+        callbacks = self._give_up(job, list(losses.given_up), cause) if losses.given_up else []
+        self._end_if_over(job)
+        return callbacks
+
+    def _give_up(self, job: Job, calls: list[int], cause: BaseException) -> Callbacks:
+        callbacks: Callbacks = []
+        for made in client_frame(job, calls, cause):
+            commit = job.storage.commit(job.id, made.first, [made.data], attempt=None, writer=CLIENT)
+            key = auth.label_key(job.key, "client")
+            frame = parse_frame(made.data, job.id, lambda first, attempt: auth.invocation_key(key, first, attempt))  # noqa: B023  # called at once
+            done, _, failed, _, _ = deliver(job, frame, Origin(frame, commit.key, commit.start))
+            callbacks += done
+            self._events.append(CallsSettled(job.id, 0, failed, 0, 0.0))
+        return callbacks
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for job in list(self._jobs.values()):
+            if job.plan.limits.timeout is not None:
+                for invocation in job.calls.expired(now):
+                    self._invoker.cancel((job.id, invocation.first, invocation.attempt), None)
+
+    def _end_if_over(self, job: Job) -> None:
+        if not job.calls.unsettled:
+            self._idle.notify_all()
+        if job.over and self._jobs.pop(job.id, None) is not None:
+            job.ended = time.monotonic()
+            self._events.append(JobEnded(job.id, job.ended - job.started))
+
+    def _break(self, error: BaseException) -> None:
+        _log.error("wrenml: the monitor failed", exc_info=error)
+        for job in list(self._jobs.values()):
+            job.broken = WorkerCrashed(f"wrenml's monitor failed: {error!r}")
+            calls = [call for call in range(job.calls.total) if not job.calls.is_settled(call)]
+            self.fail(job, calls, job.broken)
+
+    # Telling, with no lock held
+
+    @staticmethod
+    def _call_back(callbacks: Callbacks) -> None:
+        for future, callback in callbacks:
+            try:
+                callback(future)
+            except Exception:
+                _log.exception("wrenml: a callback of %r failed", future)
+
+    def _tell(self) -> None:
+        with self._lock:
+            events, self._events = self._events, []
+        for event in events:
+            for hook in self._hooks:
+                try:
+                    hook(event)
+                except Exception:
+                    _log.exception("wrenml: a hook failed")
+
+    def tell(self, event: Event) -> None:
+        """Give an event to the hooks."""
+        self._events.append(event)
+        self._tell()

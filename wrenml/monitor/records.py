@@ -1,0 +1,167 @@
+"""What storage knows of a job, read back."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from wrenml import auth
+from wrenml.errors import AuthenticationError, WireError
+from wrenml.futures import Raw
+from wrenml.monitor.arguments import Chunk, read_segment
+from wrenml.monitor.job import Origin
+from wrenml.monitor.manifest import Manifest, read_manifest
+from wrenml.monitor.outcomes import CLIENT, JOURNAL
+from wrenml.outcome import Outcome, Status, parse_frame
+from wrenml.storage.base import Buffer, Storage
+from wrenml.wire import JobSpec, blob_key, decode_spec, outcome_prefix
+
+__all__ = ["Found", "Record", "output_of", "read_arguments", "read_job", "read_outcomes", "spec_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An outcome in storage: what it says, and its bodies' place."""
+
+    outcome: Outcome
+    origin: Origin
+    start: int
+    stop: int
+
+    @property
+    def capture_bytes(self) -> int:
+        """How much of the body's end is captured output."""
+        value = self.outcome.extra.get("capture", 0)
+        return value if isinstance(value, int) else 0
+
+    def raw(self) -> Raw:
+        """As futures take it."""
+        failure = self.outcome.extra if self.outcome.status != Status.SUCCESS else None
+        return Raw(None, self.start, self.stop - self.capture_bytes, self.origin, failure)
+
+
+@dataclass(slots=True)
+class Record:
+    """All that storage knows of a job."""
+
+    manifest: Manifest
+    key: bytes
+    total: int = 0
+    chunks: list[Chunk] = field(default_factory=list)
+    found: dict[int, Found] = field(default_factory=dict)
+    refused: int = 0
+
+    @property
+    def client_alive(self) -> bool:
+        """Whether the client that made the job may still be at work."""
+        if self.manifest.host != socket.gethostname() or self.manifest.pid == os.getpid():
+            return self.manifest.host != socket.gethostname()
+        try:
+            os.kill(self.manifest.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def read_job(storage: Storage, root: bytes, job: str) -> Record:
+    """Read what storage knows of a job.
+
+    Raises
+    ------
+    JobNotFoundError
+        If there is no such job.
+    AuthenticationError
+        If its records were not written with this root key.
+    """
+    key = auth.job_key(root, job)
+    record = Record(read_manifest(storage, job, key), key)
+    record.chunks = read_arguments(storage, key, job)
+    record.total = max((chunk.stop for chunk in record.chunks), default=0)
+    read_outcomes(storage, record)
+    return record
+
+
+def read_arguments(storage: Storage, key: bytes, job: str) -> list[Chunk]:
+    """Read a job's stored arguments; `key` is the job's.
+
+    Raises
+    ------
+    AuthenticationError
+        If a segment was not written with it.
+    """
+    label = auth.label_key(key, "args")
+    return [
+        read_segment(storage.get(name), label, job, segment)
+        for segment, name in enumerate(storage.list(f"jobs/{job}/args/"))
+    ]
+
+
+def read_outcomes(storage: Storage, record: Record) -> None:
+    """Read the outcomes that are there now; where a call has several, the one that its client went by."""
+    job = record.manifest.job
+    journal: dict[int, int] = {}
+    for key, start, data in storage.frames(job):
+        writer = key.removeprefix(outcome_prefix(job))
+        if writer == JOURNAL:
+            journal.update(_journal(record, data))
+            continue
+        for found in _outcomes(record, writer == CLIENT, key, start, data):
+            known = record.found.get(found.outcome.call)
+            if known is None or _prefers(journal, found, known):
+                record.found[found.outcome.call] = found
+    record.total = max([record.total, *(call + 1 for call in record.found)])
+
+
+def _prefers(journal: dict[int, int], found: Found, known: Found) -> bool:
+    wanted = journal.get(found.outcome.call)
+    if wanted is not None:
+        return found.outcome.attempt == wanted
+    return found.outcome.attempt < known.outcome.attempt
+
+
+def _outcomes(record: Record, client: bool, key: str, start: int, data: Buffer) -> Iterator[Found]:  # noqa: FBT001  # private
+    base = auth.label_key(record.key, CLIENT) if client else record.key
+    try:
+        frame = parse_frame(
+            data,
+            record.manifest.job,
+            lambda first, attempt: auth.invocation_key(base, first, attempt),
+        )
+    except (AuthenticationError, WireError):
+        record.refused += 1
+        return
+    outcomes = list(frame.outcomes())
+    frame.release()
+    origin = Origin(frame, key, start)
+    for outcome, begin, end in outcomes:
+        if outcome.status != Status.LOST:
+            yield Found(outcome, origin, begin, end)
+
+
+def _journal(record: Record, data: Buffer) -> dict[int, int]:
+    raw = bytes(data)
+    signed, text = raw[: auth.TAG_SIZE], raw[auth.TAG_SIZE :]
+    if not auth.verify(auth.label_key(record.key, JOURNAL), signed, b"journal", record.manifest.job.encode(), text):
+        record.refused += 1
+        return {}
+    return {call: attempt for call, attempt in json.loads(text)}
+
+
+def spec_of(storage: Storage, record: Record) -> JobSpec:
+    """The job spec of a job that was read."""
+    return decode_spec(bytes(storage.get(blob_key(record.manifest.spec))))
+
+
+def output_of(storage: Storage, found: Found) -> str:
+    """What a call printed, as far as it was kept."""
+    size = found.capture_bytes
+    if not size:
+        return ""
+    start = found.origin.start + found.origin.frame.bodies_at
+    data = storage.get(found.origin.key, start=start + found.stop - size, stop=start + found.stop)
+    return bytes(data).decode(errors="replace")

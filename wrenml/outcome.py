@@ -1,0 +1,242 @@
+"""What travels from worker to client: frames of outcomes.
+
+A frame holds the outcomes of one or more calls of one invocation under one tag::
+
+    head (fixed size, the tag last) | records (44 bytes a call) | extras (JSON of failures, logs) | bodies
+
+The tag covers job, invocation, head, records and extras; the head holds the SHA-256 of the bodies. So a reader checks
+the tag first, may leave large bodies where they are, and checks the digest before it unpickles any of them.
+A success without output costs 44 bytes and its pickled result; everything else about it is in the head.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from wrenml.auth import TAG_SIZE, tag, verify
+from wrenml.errors import AuthenticationError, WireError
+
+__all__ = ["HEAD_SIZE", "RECORD", "Frame", "Outcome", "Status", "Timings", "parse_frame", "seal_frame"]
+
+Buffer = bytes | bytearray | memoryview
+
+MAGIC = b"wrn1"
+_HEAD = struct.Struct("<4sBBHIIQIIQdd8s32s")
+HEAD_SIZE = _HEAD.size + TAG_SIZE
+RECORD = struct.Struct(
+    "<QBBHIdQIQ"
+)  # call, status, retries, -, extra bytes, started, ran ns, unpickled us, body bytes
+_COLD = 1
+
+
+class Status:
+    """How an attempt ended, as stored in a record."""
+
+    SUCCESS = 0
+    FAILURE = 1  # final: the user's exception, an exit, a limit reached
+    LOST = 2  # of this attempt only: the infrastructure failed
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """When things happened to a call: Unix seconds, and seconds of duration."""
+
+    sent: float
+    started: float
+    unpickled: float
+    ran: float
+    stored: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt at one call ended, without its body."""
+
+    call: int
+    attempt: int
+    status: int
+    retries: int
+    timings: Timings
+    peak_mb: float
+    cold: bool
+    worker: str
+    extra: dict[str, object]
+    body_bytes: int
+
+
+class Frame:
+    """An authenticated frame; make one with `parse_frame`."""
+
+    __slots__ = ("_bodies_at", "_extras", "_head", "_records", "attempt", "bodies", "body_sha256", "count", "first")
+
+    def __init__(
+        self, head: tuple[object, ...], records: memoryview, extras: memoryview, bodies: Buffer | None
+    ) -> None:
+        self._head = head
+        self._bodies_at = HEAD_SIZE + len(records) + len(extras)
+        self._records = records
+        self._extras = extras
+        self.count: int = head[4]  # type: ignore[assignment]
+        self.attempt: int = head[5]  # type: ignore[assignment]
+        self.first: int = head[6]  # type: ignore[assignment]
+        self.body_sha256: bytes = head[13]  # type: ignore[assignment]
+        self.bodies = bodies
+
+    @property
+    def bodies_at(self) -> int:
+        """Where the bodies begin, counted from the frame's first byte."""
+        return self._bodies_at
+
+    @property
+    def has_extras(self) -> bool:
+        """Whether any call failed or printed."""
+        return len(self._extras) > 0
+
+    @property
+    def peak_mb(self) -> float:
+        """Peak memory of the worker, MB."""
+        return self._head[7] / 1024  # type: ignore[operator]
+
+    @property
+    def body_bytes(self) -> int:
+        """Length of all bodies together, bytes."""
+        return self._head[9]  # type: ignore[return-value]
+
+    def records(self) -> Iterator[tuple[int, int, int, int, int, float, int, int, int]]:
+        """Iterate over the raw records: the hot path of settling."""
+        return RECORD.iter_unpack(self._records)
+
+    def outcomes(self) -> Iterator[tuple[Outcome, int, int]]:
+        """Iterate over (outcome, start of its body, end of its body), the latter relative to the bodies."""
+        _, _, flags, _, _, attempt, _, peak_kb, _, _, sent, stored, worker, _ = self._head
+        at = body = 0
+        for call, status, retries, _, extra_len, started, ran, unpickled, body_len in self.records():
+            extra = json.loads(bytes(self._extras[at : at + extra_len])) if extra_len else {}
+            timings = Timings(sent, started, unpickled / 1e6, ran / 1e9, stored)  # type: ignore[arg-type]
+            outcome = Outcome(
+                call,
+                attempt,
+                status,
+                retries,
+                timings,
+                peak_kb / 1024,
+                bool(flags & _COLD),  # type: ignore[arg-type,operator]
+                worker.hex(),
+                extra,
+                body_len,  # type: ignore[attr-defined]
+            )
+            yield outcome, body, body + body_len
+            at += extra_len
+            body += body_len
+
+    def release(self) -> None:
+        """Let go of the bytes: what is left says where the bodies lie and what their digest is."""
+        self._records = self._extras = memoryview(b"")
+        self.bodies = None
+
+    def check_bodies(self, bodies: Buffer) -> None:
+        """Raise `AuthenticationError` unless these are the bodies the worker wrote."""
+        if sha256(bodies).digest() != self.body_sha256:
+            raise AuthenticationError(
+                "a result was changed or truncated after its worker wrote it; it was not unpickled. Run the call again."
+            )
+
+
+def seal_frame(
+    key: bytes,
+    job: str,
+    invocation: tuple[int, int],
+    records: bytes,
+    extras: bytes,
+    bodies: Sequence[Buffer],
+    *,
+    peak_kb: int = 0,
+    cold: bool = False,
+    sent: float = 0.0,
+    stored: float = 0.0,
+    worker: bytes = b"",
+) -> bytes:
+    """Return head, records and extras of a frame; the bodies follow them.
+
+    Parameters
+    ----------
+    key : bytes
+        The invocation's key.
+    job : str
+        Job id.
+    invocation : tuple of (int, int)
+        First call and attempt of the invocation.
+    records : bytes
+        Packed with `RECORD`, in the order of `bodies`.
+    extras : bytes
+        The JSON texts that the records count, one after another.
+    bodies : sequence of buffers
+        Packed results and exceptions.
+    peak_kb : int
+        Peak memory of the worker, KB.
+    cold : bool
+        Whether the worker's environment was new.
+    sent, stored : float
+        Unix time, seconds.
+    worker : bytes
+        Eight bytes that name the worker.
+    """
+    digest = sha256()
+    size = 0
+    for body in bodies:
+        digest.update(body)
+        size += len(body) if isinstance(body, bytes) else memoryview(body).nbytes
+    first, attempt = invocation
+    head = _HEAD.pack(
+        MAGIC, 1, _COLD if cold else 0, 0, len(records) // RECORD.size, attempt, first, min(peak_kb, 0xFFFFFFFF),
+        len(extras), size, sent, stored, worker, digest.digest(),
+    )  # fmt: skip
+    signed = tag(key, b"outcome", job.encode(), head, records, extras)
+    return b"".join((head, signed, records, extras))
+
+
+def parse_frame(data: Buffer, job: str, key_of: Callable[[int, int], bytes]) -> Frame:
+    """Check a frame's tag and return it; nothing in it is unpickled.
+
+    Parameters
+    ----------
+    data : buffer
+        The frame, with or without its bodies.
+    job : str
+        Job id.
+    key_of : callable
+        Gives the invocation key for (first call, attempt).
+
+    Raises
+    ------
+    AuthenticationError
+        If the frame was not written by that invocation's worker, or its bodies are not those the worker wrote.
+    WireError
+        If it is no frame at all.
+    """
+    view = memoryview(data)
+    if len(view) < HEAD_SIZE or view[:4] != MAGIC:
+        raise WireError("not an outcome frame: too short, or other bytes than an outcome begins with")
+    raw = view[: _HEAD.size]
+    head = _HEAD.unpack(raw)
+    records_end = HEAD_SIZE + head[4] * RECORD.size
+    extras_end = records_end + head[8]
+    if len(view) < extras_end:
+        raise WireError("a truncated outcome frame")
+    records = view[HEAD_SIZE:records_end]
+    extras = view[records_end:extras_end]
+    given = bytes(view[_HEAD.size : HEAD_SIZE])
+    if not verify(
+        key_of(head[6], head[5]), given, b"outcome", job.encode(), bytes(raw), bytes(records), bytes(extras)
+    ):
+        raise AuthenticationError
+    frame = Frame(head, records, extras, None)
+    if len(view) > extras_end or not head[9]:
+        bodies = view[extras_end : extras_end + head[9]]
+        frame.check_bodies(bodies)
+        frame.bodies = bodies
+    return frame

@@ -1,0 +1,69 @@
+"""What stands for something kept in storage: objects put there, and futures met in another process."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from wrenml.futures import Future
+
+__all__ = ["Ref", "attach_future"]
+
+T = TypeVar("T")
+
+_MARK = "blob:"
+
+
+class Ref(Generic[T]):
+    """An object that `Executor.put` stored.
+
+    Given to a call, as an argument or anywhere inside one, it becomes the object itself.
+
+    Parameters
+    ----------
+    digest : str
+        SHA-256 of the packed object.
+    description : str
+        For its repr.
+    """
+
+    __slots__ = ("description", "digest")
+
+    def __init__(self, digest: str, description: str) -> None:
+        self.digest = digest
+        self.description = description
+
+    def as_input(self) -> tuple[str, int]:
+        """How the packed arguments name it."""
+        return _MARK + self.digest, 0
+
+    @staticmethod
+    def is_reference(entry: tuple[str, int]) -> bool:
+        """Whether a packed argument's input is one of these, not the result of a call."""
+        return entry[0].startswith(_MARK)
+
+    @staticmethod
+    def digest_of(job: str) -> str | None:
+        """The digest that an input's job name carries, if it is one of these."""
+        return job.removeprefix(_MARK) if job.startswith(_MARK) else None
+
+    def __repr__(self) -> str:
+        return f"<Ref {self.description} {self.digest[:12]}>"
+
+
+def attach_future(url: str, job: str, call: int) -> Future[object]:
+    """Make a pickled future again: called by pickle in the process that reads it.
+
+    Parameters
+    ----------
+    url : str
+        Of the storage.
+    job : str
+        Job id.
+    call : int
+        Number of the call.
+    """
+    from wrenml import attaching  # noqa: PLC0415  # pickle needs a name on this floor; the work is done above
+
+    return attaching.attached(url, job)[call]
+
+

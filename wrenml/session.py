@@ -1,0 +1,319 @@
+"""What an executor holds: a storage, a key, an invoker and a monitor; and how jobs are made from them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from wrenml import auth, modules, wire
+from wrenml.errors import ExecutorClosedError, InputFailed
+from wrenml.events import JobStarted
+from wrenml.futures import Future
+from wrenml.invoke.base import Invoker, Limits
+from wrenml.monitor.arguments import Arguments, Chunk
+from wrenml.monitor.deliver import locate
+from wrenml.monitor.job import Job, Plan
+from wrenml.monitor.loop import Monitor
+from wrenml.monitor.manifest import Manifest, new_job_id
+from wrenml.monitor.records import output_of, read_arguments, read_job
+from wrenml.options import Options
+from wrenml.pickling import PackedItems, Packer
+from wrenml.references import Ref, attach_future
+from wrenml.rootkey import RootKey
+from wrenml.storage.base import Buffer, Storage
+from wrenml.wire import JobSpec, encode_spec
+from wrenml.worker import context
+
+__all__ = ["Session"]
+
+_live: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+class Session:
+    """The machinery behind one or more executors.
+
+    Parameters
+    ----------
+    backend : str
+        Its name, as users see it.
+    storage : Storage
+        Where everything is kept.
+    root : RootKey
+        The root key.
+    invoker : Invoker
+        Starts work.
+    workers : int
+        How many requests run at a time.
+    threaded : bool
+        Whether calls run elsewhere, so that somebody has to wait for them.
+    """
+
+    def __init__(
+        self, backend: str, storage: Storage, root: RootKey, invoker: Invoker, workers: int, *, threaded: bool
+    ) -> None:
+        self.backend = backend
+        self.storage = storage
+        self.root = root
+        self.workers = workers
+        self.monitor = Monitor(invoker, workers, threaded=threaded)
+        self.jobs: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
+        self._travels = threaded
+        self._stored: set[str] = set()
+        self._pid = os.getpid()
+        self._closed = False
+        self._lock = threading.Lock()
+        if threaded:
+            _live.add(self)
+
+    # Jobs
+
+    @property
+    def closed(self) -> bool:
+        """Whether jobs can be made no more."""
+        return self._closed or self._pid != os.getpid()
+
+    def check_open(self) -> None:
+        """Raise unless jobs can be made."""
+        if self._closed:
+            raise ExecutorClosedError
+        if self._pid != os.getpid():
+            raise ExecutorClosedError(
+                "this executor was made before the process was forked; make a new one in the forked process"
+            )
+
+    def packer(self, seen: dict[tuple[str, int], Future[object]] | None = None) -> Packer:
+        """A packer whose blobs go to this session's storage; futures met are put into `seen`."""
+
+        def as_input(obj: object) -> tuple[str, int] | None:
+            if isinstance(obj, Ref):
+                return obj.as_input()
+            if not isinstance(obj, Future):
+                return None
+            owner = obj.owner
+            if seen is None or not isinstance(owner, Job) or owner.storage.url != self.storage.url:
+                raise TypeError("a future of another executor cannot be an argument here; pass its result() instead")
+            seen[owner.id, obj.index] = obj
+            return owner.id, obj.index
+
+        return Packer(self._put_blob, as_input=as_input)
+
+    def _put_blob(self, digest: bytes, data: Sequence[Buffer]) -> None:
+        self.put_blob(digest.hex(), data)
+
+    def put_blob(self, digest: str, data: Buffer | Sequence[Buffer]) -> None:
+        """Store a content-addressed object, once."""
+        if digest not in self._stored:
+            self.storage.put(wire.blob_key(digest), data, if_absent=True)
+            self._stored.add(digest)
+
+    def put_object(self, packed: bytes, description: str) -> Ref[Any]:
+        """Store a packed object; return what stands for it."""
+        digest = sha256(packed).hexdigest()
+        self.put_blob(digest, packed)
+        return Ref(digest, description)
+
+    def new_job(self, function: bytes, packer: Packer, options: Options, name: str, applied: str) -> Job:
+        """Make a job, without calls yet.
+
+        Parameters
+        ----------
+        function : bytes
+            Packed with `packer`.
+        packer : Packer
+            Has packed everything that the job's calls are known to need.
+        options : Options
+            Of the map.
+        name : str
+            The function's, where the options give none.
+        applied : str
+            How elements become arguments (`wrenml.wire.Applied`).
+        """
+        spec = encode_spec(self._spec(function, packer, options, applied))
+        manifest = Manifest(
+            job=new_job_id(),
+            name=options.name or name,
+            spec=sha256(spec).hexdigest(),
+            backend=self.backend,
+            tags=dict(options.tags),
+            infra_retries=options.infra_retries,
+        )
+        return self.job_from(manifest, spec, options)
+
+    def job_from(self, manifest: Manifest, spec: bytes, options: Options) -> Job:
+        """Make a job from its records."""
+        here = context.current()
+        plan = Plan(
+            limits=Limits(options.timeout, options.memory_mb[0] if options.memory_mb else None),
+            chunksize=options.chunksize,
+            max_in_flight=options.max_in_flight,
+            depth=0 if here is None else here.depth,
+            progress=options.progress,
+        )
+        key = auth.job_key(self.root.key, manifest.job)
+        job = Job(manifest, key, spec, self.storage, plan, self)
+        self.jobs[job.id] = job
+        return job
+
+    def _spec(self, function: bytes, packer: Packer, options: Options, applied: str) -> JobSpec:
+        initializer = None if options.initializer is None else packer.dumps(options.initializer)
+        finalizer = None if options.finalizer is None else packer.dumps(options.finalizer)
+        archive = modules.collect(packer.modules, exclude=options.exclude_modules) if self._travels else None
+        if archive is not None:
+            self.put_blob(archive.digest, archive.data)
+        cloudpickle = sys.modules.get("cloudpickle")
+        return JobSpec(
+            function=function,
+            applied=applied,
+            archive=None if archive is None else archive.digest,
+            timeout=options.timeout,
+            retries=options.retries,
+            retry_on=packer.dumps(options.retry_on) if options.retries else None,
+            seed=options.seed,
+            env=options.env,
+            files=tuple(self._ship(path) for path in options.files),
+            initializer=initializer,
+            finalizer=finalizer,
+            cloudpickle=None if cloudpickle is None else cloudpickle.__version__,
+        )
+
+    def _ship(self, path: str) -> tuple[str, str]:
+        with open(path, "rb") as file:
+            data = file.read()
+        digest = sha256(data).hexdigest()
+        self.put_blob(digest, data)
+        return os.path.basename(path), digest
+
+    # Calls
+
+    def add_calls(
+        self, job: Job, packed: PackedItems, seen: dict[tuple[str, int], Future[object]], *, close: bool
+    ) -> int:
+        """Append calls to a job and hand them out as far as their inputs are there; return the first's number."""
+        count = len(packed.offsets) - 1
+        blocked = {i: wanted for i, inputs in packed.inputs.items() if (wanted := _results(inputs))}
+        first = job.calls.total
+        inputs = {first + i: wanted for i, wanted in blocked.items()}
+        job.arguments.add(Chunk(first, packed.data, packed.offsets, inputs))
+        if not blocked:
+            job.calls.add(count)
+        else:
+            for i in range(count):
+                job.calls.add(1, held=i in blocked)
+        if close:
+            job.closed = True
+        if first == 0:
+            self._announce(job)
+        for i, error in packed.errors.items():
+            self.monitor.fail(job, [first + i], error)
+        self.monitor.add(job)
+        for i, wanted in blocked.items():
+            self._hold(job, first + i, [seen[entry] for entry in wanted])
+        return first
+
+    def _announce(self, job: Job) -> None:
+        name, progress = job.manifest.name, job.plan.progress
+        self.monitor.tell(
+            JobStarted(job.id, name, self.backend, job.calls.total, self.workers, job.closed, progress)
+        )
+
+    def _hold(self, job: Job, call: int, inputs: list[Future[object]]) -> None:
+        waiting = {id(future): future for future in inputs}
+        lock = threading.Lock()
+
+        def arrived(future: Future[object]) -> None:
+            with lock:
+                waiting.pop(id(future), None)
+                if waiting:
+                    return
+            self._release(job, call, inputs)
+
+        for future in list(waiting.values()):
+            future.add_done_callback(arrived)  # type: ignore[arg-type]
+
+    def _release(self, job: Job, call: int, inputs: list[Future[object]]) -> None:
+        for future in inputs:
+            try:
+                error = future.exception()
+            except CancelledError as cancelled:
+                error = cancelled
+            if error is not None:
+                failed = InputFailed(
+                    f"{future!r}, an argument of call {call}, has no result: {type(error).__name__}: {error}"
+                )
+                failed.__cause__ = error
+                self.monitor.fail(job, [call], failed)
+                return
+        for future in inputs:
+            job.locations[future.job_id, future.index] = locate(self.storage, future.raw, future.job_id, future.index)
+        self.monitor.release(job, call)
+
+    # What jobs ask for
+
+    def cancel(self, job: Job, calls: Iterable[int]) -> int:
+        """Cancel calls that are not settled; return how many were."""
+        return self.monitor.cancel(job, calls)
+
+    def reference(self, job: Job, call: int) -> tuple[Callable[..., object], tuple[object, ...]]:
+        """How to make a future again in another process."""
+        return attach_future, (self.storage.url, job.id, call)
+
+    def run_again(self, job: Job, calls: list[int]) -> tuple[Job, list[Future[object]]]:
+        """Run calls again as a new job: the same function and options, their arguments as they were stored."""
+        self.check_open()
+        job.arguments.write()
+        stored = Arguments(job.id, b"", self.storage.put)
+        for chunk in read_arguments(self.storage, job.key, job.id):
+            stored.restore(chunk)
+        packed = stored.pick(calls)
+        again = self.job_from(replace(job.manifest, job=new_job_id(), created=time.time()), job.spec, Options())
+        again.plan = job.plan
+        futures: list[Future[object]] = [Future(again, call) for call in range(len(calls))]
+        again.futures = futures
+        seen = {entry: attach_future(self.storage.url, *entry) for wanted in packed.inputs.values() for entry in _results(wanted)}
+        self.add_calls(again, packed, seen, close=True)
+        return again, futures
+
+    def output(self, job: Job, call: int) -> str:
+        """What a call printed, as far as it was kept."""
+        job.write()
+        found = read_job(self.storage, self.root.key, job.id).found.get(call)
+        return "" if found is None else output_of(self.storage, found)
+
+    # The end
+
+    def refuse(self) -> None:
+        """Make no more jobs."""
+        self._pid = -1
+
+    def close(self, *, wait: bool = True, cancel: bool = False) -> None:
+        """End the workers, after all calls have their outcomes (`wait`), or cancelling what is left."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        _live.discard(self)
+        if self._pid != os.getpid():
+            return
+        if wait and not cancel:
+            self.monitor.wait_until_idle()
+        self.monitor.close()
+
+
+def _results(inputs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    return tuple(entry for entry in inputs if not Ref.is_reference(entry))
+
+
+@atexit.register
+def _close_all() -> None:
+    interrupted = isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
+    for session in list(_live):
+        session.close(wait=not interrupted)

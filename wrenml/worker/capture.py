@@ -1,0 +1,62 @@
+"""What a call prints: caught at the level of file descriptors, so that native code and subprocesses count too."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+__all__ = ["HEAD_BYTES", "TAIL_BYTES", "Capture", "read_output"]
+
+HEAD_BYTES = 32_768
+TAIL_BYTES = 32_768
+_TRIM_BYTES = 1 << 20
+
+
+def read_output(descriptor: int, start: int, stop: int) -> str:
+    """Read what was written between two positions: all of it, or its head and tail and how much lies between."""
+    size = stop - start
+    if size <= HEAD_BYTES + TAIL_BYTES:
+        return os.pread(descriptor, size, start).decode(errors="replace")
+    head = os.pread(descriptor, HEAD_BYTES, start).decode(errors="replace")
+    tail = os.pread(descriptor, TAIL_BYTES, stop - TAIL_BYTES).decode(errors="replace")
+    return f"{head}\n[… {size - HEAD_BYTES - TAIL_BYTES:,} bytes left out …]\n{tail}"
+
+
+class Capture:
+    """The standard output and error of a worker child: one appended file, read after each call that wrote to it.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the file that is standard output and standard error.
+    """
+
+    __slots__ = ("_descriptor", "_start")
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._start = os.lseek(descriptor, 0, os.SEEK_END)
+
+    def take(self) -> tuple[str, int] | None:
+        """Return what was written since the last time, and its length in bytes; None if nothing was."""
+        # User code may close or replace its standard streams.
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+        with contextlib.suppress(Exception):
+            sys.stderr.flush()
+        end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        if end == self._start:
+            return None
+        end = os.fstat(self._descriptor).st_size
+        # A flood is cut from outside while it lasts, which leaves the file shorter than where the call began.
+        start = self._start if self._start <= end else 0
+        size = end - start
+        text = read_output(self._descriptor, start, end)
+        if end > _TRIM_BYTES:
+            os.ftruncate(self._descriptor, 0)
+            end = os.lseek(self._descriptor, 0, os.SEEK_SET)
+        else:
+            os.lseek(self._descriptor, end, os.SEEK_SET)
+        self._start = end
+        return text, size

@@ -1,0 +1,103 @@
+"""The worker child: a process that runs requests from its pipe until the pipe closes.
+
+It is executed afresh, never forked, keeps its functions warm between requests, and is replaced when a call leaves
+something behind that cannot be undone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import fcntl
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+
+from wrenml.storage import open_storage
+from wrenml.storage.base import Buffer
+from wrenml.worker.capture import Capture
+from wrenml.worker.guard import Guard
+from wrenml.worker.job import Environment
+from wrenml.worker.marks import map_marks
+from wrenml.worker.pipe import pack_reply, read_request
+from wrenml.worker.run import Aftermath, Runner
+
+__all__ = ["DUMP_SIGNAL", "main"]
+
+DUMP_SIGNAL = signal.SIGUSR2
+
+
+def main() -> None:
+    """Serve requests; the arguments are descriptors, the storage's URL, a name and the folder for archives."""
+    pipe, marks, life, url, worker, folder = sys.argv[1:]
+    _end_with(int(life))
+    sock = socket.socket(fileno=int(pipe))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    faulthandler.enable(sys.stderr)
+    faulthandler.register(DUMP_SIGNAL, sys.stderr, all_threads=True)
+    child = _Child(sock, url, worker)
+    environment = Environment(open_storage(url), folder, child.rebase)
+    runner = Runner(environment, child.emit, map_marks(int(marks)), child.after, bytes.fromhex(worker))
+    while (received := read_request(sock)) is not None:
+        child.begin(received[0].job, received[0].first)
+        if not runner.run(*received):
+            break
+    environment.finish()
+
+
+class _Child:
+    """What the runner needs of a process of its own: capture, clean-up and the way back."""
+
+    def __init__(self, sock: socket.socket, url: str, worker: str) -> None:
+        self._sock = sock
+        self._storage = open_storage(url)
+        self._worker = worker
+        self._capture = Capture(1)
+        self._guard: Guard | None = None
+        self._job = ""
+        self._first = 0
+
+    def begin(self, job: str, first: int) -> None:
+        self._job = job
+        self._first = first
+
+    def rebase(self) -> None:
+        if self._guard is None:
+            self._guard = Guard()
+        else:
+            self._guard.rebase()
+
+    def after(self) -> Aftermath:
+        output = self._capture.take()
+        return Aftermath(output, self._guard is None or self._guard.restore())
+
+    def emit(self, head: bytes, bodies: Sequence[Buffer], next_call: int, *, over: bool) -> None:
+        start = stop = 0
+        if head:
+            frame = [head, *bodies]
+            _, _, start, stop = self._storage.commit(self._job, self._first, frame, attempt=None, writer=self._worker)
+        self._sock.sendall(pack_reply(head, bodies, next_call, over=over, start=start, stop=stop))
+
+
+def _end_with(life: int) -> None:
+    """End this process, and what it started, as soon as the supervisor is gone, whatever it is doing."""
+    if sys.platform == "linux":
+        # The kernel sends SIGIO to the group when the last writer of this pipe is gone; nobody handles it: the end.
+        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+        ready, _, _ = select.select([life], [], [], 0)
+        if ready:
+            os._exit(1)
+        return
+    threading.Thread(target=_watch, args=(life,), daemon=True).start()
+
+
+def _watch(life: int) -> None:
+    with contextlib.suppress(OSError):
+        os.read(life, 1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -1,0 +1,62 @@
+"""How a call's exception becomes the text and body of its outcome."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+
+from wrenml.errors import CallExited, WrenmlError
+from wrenml.failures import describe
+
+__all__ = ["explain"]
+
+
+def explain(error: BaseException, argument: str | None = None) -> tuple[dict[str, object], bytes]:
+    """Describe an exception as JSON-able text, and pickle it.
+
+    Parameters
+    ----------
+    error : BaseException
+        Raised by the user's code, or by wrenml on its behalf.
+    argument : str, optional
+        Short repr of the call's argument.
+    """
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        error = _exited(error)
+    elif isinstance(error, ImportError):
+        _note_missing(error)
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        _note_disk(error)
+    text, body = describe(error)
+    if isinstance(error, WrenmlError):
+        text["kind"] = "wrenml"
+    if argument is not None:
+        text["argument"] = argument
+    return text, body
+
+
+def _exited(error: BaseException) -> CallExited:
+    if isinstance(error, KeyboardInterrupt):
+        return CallExited("the call raised KeyboardInterrupt: non-zero return code 130", 130)
+    given = error.code if isinstance(error, SystemExit) else 1
+    code = given if isinstance(given, int) else 0 if given is None else 1
+    what = f"non-zero return code {code}" if code else "return code 0, but without a result"
+    detail = f" ({given})" if isinstance(given, str) else ""
+    ended = CallExited(f"the call ended itself by sys.exit: {what}{detail}", code)
+    return ended.with_traceback(error.__traceback__)
+
+
+def _note_missing(error: ImportError) -> None:
+    if error.name:
+        error.add_note(
+            f"wrenml: workers see installed distributions and the local modules that the function names; "
+            f"{error.name.partition('.')[0]!r} is neither. Install it, import it where the function is defined, "
+            "or ship its file with files=."
+        )
+
+
+def _note_disk(error: OSError) -> None:
+    folder = os.getcwd()
+    free = shutil.disk_usage(folder).free
+    error.add_note(f"wrenml: the disk of the worker's folder {folder} is full ({free // 2**20} MB free).")

@@ -1,0 +1,154 @@
+"""Messages between a supervisor and its worker child, over one socket.
+
+To the child: requests. Back from it: frames of outcomes; large bodies are committed to storage by the child and only
+named in the message. Both ways a fixed header gives the lengths of what follows, so nothing is parsed to be framed.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from wrenml.storage.base import Buffer
+from wrenml.wire import ArgumentRange, Input, Request
+
+__all__ = ["INLINE_BYTES", "REQUEST_HEAD", "Inbox", "Reply", "Stored", "pack_reply", "pack_request", "read_request"]
+
+INLINE_BYTES = 1 << 16  # arguments up to this size travel in the message, larger ones by storage
+REQUEST_HEAD = struct.Struct("<IIII")  # lengths of: fields (JSON), job spec, offsets, arguments
+_REPLY_HEAD = struct.Struct("<BBHIQQQ")  # request over, bodies left in storage, -, length, next call, start, stop
+
+
+class Stored(NamedTuple):
+    """Where a frame lies in storage: object, and the range of the whole frame in it."""
+
+    key: str
+    start: int
+    stop: int
+
+
+class Reply(NamedTuple):
+    """A message from a child: a frame, perhaps without its bodies, where it is stored, how far the request has come."""
+
+    frame: memoryview
+    start: int
+    stop: int
+    over: bool
+    next_call: int
+
+
+def pack_request(request: Request, spec: bytes = b"") -> list[Buffer]:
+    """Encode a request for the pipe; `spec` goes along when the child has not had it."""
+    where = request.range
+    text = json.dumps(
+        [
+            request.job, request.first, request.count, request.attempt, request.spec, request.key.hex(),
+            None if where is None else [where.key, where.start, where.stop, where.sha256],
+            [[i.job, i.call, i.key, i.start, i.stop, i.sha256] for i in request.inputs],
+            request.sent, request.depth,
+        ]
+    ).encode()  # fmt: skip
+    offsets = request.offsets if isinstance(request.offsets, memoryview) else memoryview(b"".join(
+        [offset.to_bytes(8, "little") for offset in request.offsets]
+    ))  # fmt: skip
+    args = memoryview(request.args)
+    return [REQUEST_HEAD.pack(len(text), len(spec), offsets.nbytes, args.nbytes), text, spec, offsets, args]
+
+
+def read_request(sock: socket.socket) -> tuple[Request, bytes | None] | None:
+    """Wait for the next request and its job spec, if that came along; None when the supervisor has gone."""
+    head = _read(sock, REQUEST_HEAD.size)
+    if head is None:
+        return None
+    sizes = REQUEST_HEAD.unpack(head)
+    data = _read(sock, sum(sizes))
+    if data is None:
+        return None
+    view = memoryview(data)
+    parts = []
+    at = 0
+    for size in sizes:
+        parts.append(view[at : at + size])
+        at += size
+    text, spec, offsets, args = parts
+    job, first, count, attempt, digest, key, where, inputs, sent, depth = json.loads(bytes(text))
+    request = Request(
+        job=job,
+        first=first,
+        count=count,
+        attempt=attempt,
+        spec=digest,
+        key=bytes.fromhex(key),
+        offsets=offsets.cast("Q"),
+        args=args,
+        range=None if where is None else ArgumentRange(*where),
+        inputs=tuple(Input(*entry) for entry in inputs),
+        sent=sent,
+        depth=depth,
+    )
+    return request, bytes(spec) or None
+
+
+def _read(sock: socket.socket, size: int) -> bytearray | None:
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        count = sock.recv_into(view)
+        if not count:
+            return None
+        view = view[count:]
+    return data
+
+
+def pack_reply(
+    head: bytes, bodies: Sequence[Buffer], next_call: int, *, over: bool, start: int = 0, stop: int = 0
+) -> bytes:
+    """Encode a frame for the pipe; large bodies are left out, since the frame is in storage too.
+
+    Parameters
+    ----------
+    head : bytes
+        Of the frame; empty when there is none.
+    bodies : sequence of buffers
+        What follows it.
+    next_call : int
+        The first call that was not run.
+    over : bool
+        Whether this is the request's last message.
+    start, stop : int
+        Where the frame lies in the worker's segment.
+    """
+    large = sum(len(body) for body in bodies) > INLINE_BYTES
+    payload = head if large else b"".join((head, *bodies))
+    return _REPLY_HEAD.pack(over, large, 0, len(payload), next_call, start, stop) + payload
+
+
+class Inbox:
+    """Cuts the bytes that arrive from a child into replies."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Reply]:
+        """Take bytes; give the replies that are complete now."""
+        if self._data:
+            self._data += data
+            data = bytes(self._data)
+            self._data.clear()
+        view = memoryview(data)
+        at = 0
+        while len(view) - at >= _REPLY_HEAD.size:
+            over, _, _, size, next_call, start, stop = _REPLY_HEAD.unpack_from(view, at)
+            end = at + _REPLY_HEAD.size + size
+            if end > len(view):
+                break
+            payload = view[at + _REPLY_HEAD.size : end]
+            at = end
+            yield Reply(payload, start, stop, bool(over), next_call)
+        if at < len(view):
+            self._data += view[at:]

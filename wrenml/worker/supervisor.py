@@ -1,0 +1,225 @@
+"""The other side of a worker child: starts it, knows what it is doing, ends it, and says how it ended.
+
+The Lambda handler keeps one child, the local backend several.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import wrenml
+from wrenml.storage.base import Buffer
+from wrenml.worker.capture import read_output
+from wrenml.worker.marks import CURRENT, LIMIT, NEVER, SIZE, STARTED, anonymous_file, map_marks
+
+__all__ = ["Child", "Death", "Lifeline"]
+
+_BOOT = "import sys;sys.path.insert(0,sys.argv.pop(1));from wrenml.worker.child import main;del sys.path[0];main()"
+_BUFFER_BYTES = 1 << 20
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+_FLOOD_BYTES = 1 << 26
+_STACK_BYTES = 16_384
+
+
+class Lifeline:
+    """A pipe that nobody writes to: when its writer, this process, is gone, every child ends."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe()
+
+    def close(self) -> None:
+        """End every child that is left."""
+        os.close(self._writer)
+        os.close(self.reader)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a child ended: by a signal or with an exit code, and the last it wrote (a native traceback, perhaps)."""
+
+    signal: int | None
+    code: int | None
+    output: str
+
+
+class Child:
+    """A worker child process.
+
+    Parameters
+    ----------
+    url : str
+        Storage of its outcomes and blobs.
+    folder : str
+        Its working directory; made if missing.
+    code : str
+        Where archives of modules are unpacked.
+    lifeline : Lifeline
+        It ends with this.
+    """
+
+    def __init__(self, url: str, folder: str, code: str, lifeline: Lifeline) -> None:
+        self.name = os.urandom(8)
+        self.folder = os.path.join(folder, self.name.hex())
+        os.makedirs(self.folder, mode=0o700)
+        self._output = anonymous_file(folder, "output")
+        self._marks_file = anonymous_file(folder, "marks")
+        os.truncate(self._marks_file, SIZE)
+        self.marks = map_marks(self._marks_file)
+        self.marks[LIMIT] = NEVER
+        self.sock, theirs = socket.socketpair()
+        for end in (self.sock, theirs):
+            with contextlib.suppress(OSError):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+        with theirs:
+            self._process = self._start(url, code, theirs, lifeline)
+        self.sock.setblocking(False)
+        self._unsent: list[memoryview] = []
+
+    def _start(self, url: str, code: str, theirs: socket.socket, lifeline: Lifeline) -> subprocess.Popen[bytes]:
+        home = os.path.dirname(os.path.dirname(os.path.abspath(wrenml.__file__)))
+        flags = ["-E", "-P"]
+        if sys.flags.no_user_site:
+            flags.append("-s")
+        if sys.flags.utf8_mode:
+            flags += ["-X", "utf8"]
+        arguments = [str(theirs.fileno()), str(self._marks_file), str(lifeline.reader), url, self.name.hex(), code]
+        return subprocess.Popen(
+            [sys.executable, *flags, "-c", _BOOT, home, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            pass_fds=(theirs.fileno(), self._marks_file, lifeline.reader),
+            cwd=self.folder,
+            env={**dict.fromkeys(_THREADS, "1"), **os.environ},
+            process_group=0,
+        )
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> int:
+        """Number of the call that runs or ran last; calls are numbered through the child's life, from 1."""
+        return self.marks[CURRENT]
+
+    @property
+    def running_since(self) -> float | None:
+        """When the running call started, monotonic seconds; None when none runs."""
+        started = self.marks[STARTED]
+        return started / 1e9 if started else None
+
+    def limit(self, number: int) -> int:
+        """Keep calls from `number` on from starting; return the number of the first that will not run."""
+        self.marks[LIMIT] = number
+        return max(number, self.marks[CURRENT] + 1)
+
+    def unlimit(self) -> None:
+        """Let all calls start again."""
+        self.marks[LIMIT] = NEVER
+
+    def send(self, parts: list[Buffer]) -> bool:
+        """Send a message without waiting; False if part of it has to be sent later, by `send_rest`.
+
+        Raises
+        ------
+        OSError
+            If the child is gone.
+        """
+        data = memoryview(b"".join(parts))
+        if not self._unsent:
+            with contextlib.suppress(BlockingIOError):
+                data = data[self.sock.send(data) :]
+        if data:
+            self._unsent.append(data)
+        return not self._unsent
+
+    def send_rest(self) -> bool:
+        """Send what waits; False if still not all of it is sent."""
+        while self._unsent:
+            try:
+                sent = self.sock.send(self._unsent[0])
+            except BlockingIOError:
+                return False
+            self._unsent[0] = self._unsent[0][sent:]
+            if not self._unsent[0]:
+                self._unsent.pop(0)
+        return True
+
+    def memory_kb(self) -> int:
+        """Resident memory, KB; 0 where that cannot be told."""
+        try:
+            with open(f"/proc/{self.pid}/statm", "rb") as file:
+                return int(file.read().split()[1]) * (os.sysconf("SC_PAGE_SIZE") // 1024)
+        except (OSError, IndexError):
+            return 0
+
+    def stop_flood(self) -> None:
+        """Empty the captured output if a call writes without end."""
+        if os.fstat(self._output).st_size > _FLOOD_BYTES:
+            os.ftruncate(self._output, 0)
+
+    def stacks(self, number: signal.Signals, patience: float = 1.0) -> str:
+        """Have the child write where its Python threads are, and return that."""
+        before = os.fstat(self._output).st_size
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            return ""
+        return self._written(before, patience)
+
+    def _written(self, before: int, patience: float) -> str:
+        deadline = time.monotonic() + patience
+        size = before
+        while time.monotonic() < deadline:
+            now = os.fstat(self._output).st_size
+            if now > before and now == size:
+                break
+            size = now
+            select.select([], [], [], 0.01)
+        return read_output(self._output, before, max(before, os.fstat(self._output).st_size))
+
+    def kill(self) -> None:
+        """End the child and all of its process group at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def bury(self) -> Death:
+        """Wait for a child that is ending, and free what it held."""
+        self.sock.close()
+        try:
+            code = self._process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = self._process.wait()
+        self.kill()
+        size = os.fstat(self._output).st_size
+        output = os.pread(self._output, _STACK_BYTES, max(0, size - _STACK_BYTES)).decode(errors="replace")
+        os.close(self._output)
+        os.close(self._marks_file)
+        self._remove_folder()
+        return Death(-code if code < 0 else None, code if code >= 0 else None, output)
+
+    def _remove_folder(self) -> None:
+        try:
+            os.rmdir(self.folder)
+        except OSError:
+            import shutil  # noqa: PLC0415  # rarely needed, slow to load
+
+            shutil.rmtree(self.folder, ignore_errors=True)
