@@ -159,7 +159,7 @@ for act in (lambda: storage.put("new/a", b""), lambda: storage.get("a"), lambda:
     LocalStorage(root).put("a", b"")
     root.chmod(0)
     try:
-        subprocess.run([sys.executable, "-c", code, str(root)], check=True, cwd="/")
+        subprocess.run([sys.executable, "-c", code, str(root)], check=True)
     finally:
         root.chmod(0o700)
 

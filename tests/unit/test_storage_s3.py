@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore import exceptions
+from botocore.httpchecksum import Crc32Checksum, StreamingChecksumBody
 from botocore.response import StreamingBody
 from moto import mock_aws
 
@@ -211,6 +212,26 @@ def test_a_body_cut_short_is_read_again(size: int, kept: float) -> None:
     storage.put("a", bytes(size))
     assert storage.get("a") == bytes(size)
     assert cut
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+def test_a_damaged_body_is_read_again(size: int) -> None:
+    def twist(operation: str, send: Send, request: Answer) -> Answer:
+        answer = send(**request)
+        if operation == "get_object" and not damaged:
+            damaged.append(1)
+            checksum = Crc32Checksum()
+            checksum.update(answer["Body"].read())
+            answer["Body"] = StreamingChecksumBody(
+                io.BytesIO(b"?" * size), size, Crc32Checksum(), checksum.b64digest()
+            )
+        return answer
+
+    damaged: list[int] = []
+    storage = opened(twist)
+    storage.put("a", bytes(size))
+    assert storage.get("a") == bytes(size)
+    assert damaged
 
 
 REFUSALS = [
