@@ -42,6 +42,11 @@ def install(archive: bytes | bytearray | memoryview, digest: str, into: str) -> 
     target = os.path.join(into, digest)
     if os.path.isdir(target):
         return target
+    _unpack(archive, digest, target)
+    return target
+
+
+def _unpack(archive: bytes | bytearray | memoryview, digest: str, target: str) -> None:
     import hashlib  # noqa: PLC0415 - needed once a worker and archive
     import shutil  # noqa: PLC0415 - the same
     import tempfile  # noqa: PLC0415 - the same
@@ -50,6 +55,7 @@ def install(archive: bytes | bytearray | memoryview, digest: str, into: str) -> 
         raise AuthenticationError(
             "The archive of local modules is not the one that the job names; it was not unpacked. Map again."
         )
+    into = os.path.dirname(target)
     os.makedirs(into, exist_ok=True)
     fresh = tempfile.mkdtemp(prefix=f".{digest[:16]}-", dir=into)
     try:
@@ -61,7 +67,6 @@ def install(archive: bytes | bytearray | memoryview, digest: str, into: str) -> 
             raise
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return target
 
 
 def _extract(archive: bytes | bytearray | memoryview, folder: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pickle import PickleBuffer
@@ -64,7 +65,10 @@ class Blobs:
     def write_buffer(self, buffer: PickleBuffer) -> bytes:
         """Take a contiguous buffer to be put and return its digest."""
         view = buffer.raw()
-        key = (_address(view), view.nbytes)
+        address = _address(view)
+        if address is None:
+            return self.write(view)
+        key = (address, view.nbytes)
         if key not in self._known:
             self._known[key] = (view, self.write(view))
         return self._known[key][1]
@@ -77,7 +81,9 @@ class Blobs:
         return prefix(len(stream), table, references=references) + stream
 
 
-def _address(view: memoryview) -> int:
-    # Views of one array are different objects over the same memory; numpy says where that is.
-    interface = getattr(view.obj, "__array_interface__", None)
-    return int(interface["data"][0]) if isinstance(interface, dict) else id(view.obj)
+def _address(view: memoryview) -> int | None:
+    # Only numpy tells where any buffer lies: its owner is no key, since several parts of one may be pickled.
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return None
+    return int(numpy.frombuffer(view, "u1").__array_interface__["data"][0])
