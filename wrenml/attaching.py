@@ -14,7 +14,7 @@ from wrenml.options import Options
 from wrenml.session import Session
 from wrenml.wire import blob_key
 
-__all__ = ["attach", "attached"]
+__all__ = ["attach"]
 
 _FIRST_PAUSE = 0.02
 _LAST_PAUSE = 1.0
@@ -91,20 +91,3 @@ def _follow(session: Session, job: Job, record: Record) -> None:
             return
         pause = _FIRST_PAUSE if job.calls.settled > before else min(pause * 1.5, _LAST_PAUSE)
         ended.wait(pause)
-
-
-def attached(url: str, job_id: str) -> FutureList[object]:
-    """The futures of a job in the storage of that URL, through whatever executor of this process is at hand.
-
-    Raises
-    ------
-    JobNotFoundError, AuthenticationError
-        As `attach`.
-    """
-    return attach(_session_of(url), job_id)
-
-
-def _session_of(url: str) -> Session:
-    from wrenml.executors import session_for  # noqa: PLC0415  # the floor above makes sessions
-
-    return session_for(url)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import Unpack, cast
 from collections.abc import Mapping
+from typing import Any, Unpack, cast
 
+from wrenml.attaching import attach
 from wrenml.config import Settings, load_settings, root_key_path
 from wrenml.cpus import usable_cpus
 from wrenml.errors import ConfigError, NotSupportedError
 from wrenml.executor import Executor
+from wrenml.futures import Future
 from wrenml.invoke.inline import InlineInvoker
 from wrenml.invoke.local import LocalInvoker
 from wrenml.options import MapOptions, Options, resolve_options
@@ -20,7 +22,7 @@ from wrenml.session import Session
 from wrenml.storage import LocalStorage, MemoryStorage
 from wrenml.worker import context
 
-__all__ = ["default_executor", "inline_executor", "local_executor", "session_for"]
+__all__ = ["default_executor", "inline_executor", "local_executor", "reopened_future", "session_for"]
 
 _shared: dict[object, Executor] = {}
 _lock = threading.Lock()
@@ -40,7 +42,7 @@ def inline_executor(**options: Unpack[MapOptions]) -> Executor:
 def _inline(options: Options) -> Executor:
     storage = MemoryStorage(os.urandom(8).hex())
     root = RootKey(os.urandom(32), persistent=False, why="inline jobs live in this process only")
-    session = Session("inline", storage, root, InlineInvoker(storage), 1, threaded=False)
+    session = Session("inline", storage, root, InlineInvoker(storage), 1, threaded=False, reopen=reopened_future)
     return Executor(session, options, (_inline, (options,)))
 
 
@@ -77,7 +79,7 @@ def _local(workers: int | None, options: Options, folder: str) -> Executor:
     root = load_root_key(root_key_path(os.environ, "local"))
     count = workers or usable_cpus()
     invoker = LocalInvoker(storage, count, folder)
-    session = Session("local", storage, root, invoker, count, threaded=True)
+    session = Session("local", storage, root, invoker, count, threaded=True, reopen=reopened_future)
     return Executor(session, options, (_local, (workers, options, folder)))
 
 
@@ -140,6 +142,26 @@ def session_for(url: str) -> Session:
             raise NotSupportedError(f"a future in {url} can be read in the process that made it only")
         executor = _shared[url] = _local(None, Options(), url.removeprefix("file://"))
         return executor.session
+
+
+def reopened_future(url: str, job: str, call: int) -> Future[Any]:
+    """Make a pickled future again: called by pickle in the process that reads it.
+
+    Parameters
+    ----------
+    url : str
+        Of the storage.
+    job : str
+        Job id.
+    call : int
+        Number of the call.
+
+    Raises
+    ------
+    JobNotFoundError, AuthenticationError
+        As `Executor.attach`.
+    """
+    return attach(session_for(url), job)[call]
 
 
 def _settings() -> Settings:

@@ -1,12 +1,10 @@
-"""What stands for something kept in storage: objects put there, and futures met in another process."""
+"""What stands for an object that was put into storage."""
 
 from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from wrenml.futures import Future
-
-__all__ = ["Ref", "attach_future"]
+__all__ = ["Ref"]
 
 T = TypeVar("T")
 
@@ -48,22 +46,3 @@ class Ref(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<Ref {self.description} {self.digest[:12]}>"
-
-
-def attach_future(url: str, job: str, call: int) -> Future[object]:
-    """Make a pickled future again: called by pickle in the process that reads it.
-
-    Parameters
-    ----------
-    url : str
-        Of the storage.
-    job : str
-        Job id.
-    call : int
-        Number of the call.
-    """
-    from wrenml import attaching  # noqa: PLC0415  # pickle needs a name on this floor; the work is done above
-
-    return attaching.attached(url, job)[call]
-
-

@@ -27,7 +27,7 @@ from wrenml.monitor.manifest import Manifest, new_job_id
 from wrenml.monitor.records import output_of, read_arguments, read_job
 from wrenml.options import Options
 from wrenml.pickling import PackedItems, Packer
-from wrenml.references import Ref, attach_future
+from wrenml.references import Ref
 from wrenml.rootkey import RootKey
 from wrenml.storage.base import Buffer, Storage
 from wrenml.wire import JobSpec, encode_spec
@@ -55,10 +55,20 @@ class Session:
         How many requests run at a time.
     threaded : bool
         Whether calls run elsewhere, so that somebody has to wait for them.
+    reopen : callable
+        Makes a future again, in whatever process, from the storage's URL, job id and call.
     """
 
     def __init__(
-        self, backend: str, storage: Storage, root: RootKey, invoker: Invoker, workers: int, *, threaded: bool
+        self,
+        backend: str,
+        storage: Storage,
+        root: RootKey,
+        invoker: Invoker,
+        workers: int,
+        *,
+        threaded: bool,
+        reopen: Callable[[str, str, int], Future[object]],
     ) -> None:
         self.backend = backend
         self.storage = storage
@@ -67,6 +77,7 @@ class Session:
         self.monitor = Monitor(invoker, workers, threaded=threaded)
         self.jobs: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
         self._travels = threaded
+        self._reopen = reopen
         self._stored: set[str] = set()
         self._pid = os.getpid()
         self._closed = False
@@ -264,7 +275,7 @@ class Session:
 
     def reference(self, job: Job, call: int) -> tuple[Callable[..., object], tuple[object, ...]]:
         """How to make a future again in another process."""
-        return attach_future, (self.storage.url, job.id, call)
+        return self._reopen, (self.storage.url, job.id, call)
 
     def run_again(self, job: Job, calls: list[int]) -> tuple[Job, list[Future[object]]]:
         """Run calls again as a new job: the same function and options, their arguments as they were stored."""
@@ -278,7 +289,7 @@ class Session:
         again.plan = job.plan
         futures: list[Future[object]] = [Future(again, call) for call in range(len(calls))]
         again.futures = futures
-        seen = {entry: attach_future(self.storage.url, *entry) for wanted in packed.inputs.values() for entry in _results(wanted)}
+        seen = {entry: self._reopen(self.storage.url, *entry) for wanted in packed.inputs.values() for entry in _results(wanted)}
         self.add_calls(again, packed, seen, close=True)
         return again, futures
 
