@@ -82,7 +82,7 @@ class Blobs:
 
 
 def _address(view: memoryview) -> int | None:
-    # Only numpy tells where any buffer lies: its owner is no key, since several parts of one may be pickled.
+    # Only numpy tells where any buffer lies; without it a buffer met again is hashed again.
     numpy = sys.modules.get("numpy")
     if numpy is None:
         return None
