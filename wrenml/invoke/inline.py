@@ -11,7 +11,7 @@ from wrenml.wire import Request
 from wrenml.worker.job import Environment
 from wrenml.worker.marks import NEVER
 from wrenml.worker.pipe import Stored
-from wrenml.worker.run import Aftermath, Runner
+from wrenml.worker.run import Runner
 
 __all__ = ["InlineInvoker"]
 
@@ -32,7 +32,7 @@ class InlineInvoker:
         self._name: Name = ("", 0, 0)
         self._environment = Environment(storage, "")
         self._runner = Runner(
-            self._environment, self._emit, [0, 0, NEVER], lambda: Aftermath(None, clean=True), interactive=True
+            self._environment, self._emit, [0, 0, NEVER], lambda: None, interactive=True
         )
 
     def room(self, *, deep: bool) -> int:  # noqa: ARG002  # the protocol's signature

@@ -27,8 +27,9 @@ from wrenml.worker.supervisor import Child, Lifeline
 
 __all__ = ["LocalInvoker"]
 
-_READ_BYTES = 1 << 20
+_READ_BYTES = 1 << 16
 _TICK = 0.1  # seconds between looks at memory and floods
+_ALERT = 1.0  # seconds after the last request in which waiting is in ticks, so that a new request need not interrupt it
 _STEAL_AFTER = 0.02  # seconds a call must have run before the calls behind it are given to an idle worker
 
 
@@ -95,6 +96,7 @@ class LocalInvoker:
         self._selector.register(self._waker, selectors.EVENT_READ, None)
         self._ready: list[tuple[selectors.SelectorKey, int]] = []
         self._ticked = 0.0
+        self._invoked = 0.0
 
     # Sending
 
@@ -134,6 +136,7 @@ class LocalInvoker:
     def invoke(self, request: Request, spec: bytes, limits: Limits) -> None:
         """Send a request to the worker that has least to do, starting one if there may be more."""
         worker = self._choose()
+        self._invoked = time.monotonic()
         name = (request.job, request.first, request.attempt)
         worker.sent.append(Sent(name, request, worker.number, limits, request.first + request.count))
         worker.number += request.count
@@ -153,7 +156,7 @@ class LocalInvoker:
         self._ready = self._selector.select(self._patience(timeout))
 
     def _patience(self, timeout: float | None) -> float | None:
-        if not any(worker.sent for worker in self._workers):
+        if not any(worker.sent for worker in self._workers) and time.monotonic() - self._invoked > _ALERT:
             return timeout
         tick = _TICK if not self._may_steal() else _STEAL_AFTER
         for worker in self._workers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from array import array
 from bisect import bisect_right
 from collections import deque
@@ -14,6 +15,8 @@ from wrenml import auth
 from wrenml.pickling import PackedItems
 from wrenml.storage.base import Buffer
 from wrenml.wire import ArgumentRange, args_key
+
+_SEGMENT_BYTES = 1 << 20
 
 __all__ = ["Arguments", "Chunk", "read_segment"]
 
@@ -33,6 +36,15 @@ class Chunk:
     def stop(self) -> int:
         """The call after the last."""
         return self.first + len(self.offsets) - 1
+
+
+def _joined(run: list[Chunk]) -> Chunk:
+    offsets = array("Q", [0])
+    for chunk in run:
+        base = offsets[-1]
+        offsets.extend([base + offset for offset in chunk.offsets[1:]])
+    inputs = {call: wanted for chunk in run for call, wanted in chunk.inputs.items()}
+    return Chunk(run[0].first, b"".join([chunk.data for chunk in run]), offsets, inputs)
 
 
 def _encode(chunk: Chunk, key: bytes, job: str, segment: int) -> list[Buffer]:
@@ -95,6 +107,7 @@ class Arguments:
         self._chunks: deque[Chunk] = deque()
         self._unwritten: deque[Chunk] = deque()
         self._segments = 0
+        self._lock = threading.Lock()
 
     def add(self, chunk: Chunk) -> None:
         """Append a chunk; it is written by the next `write`."""
@@ -113,16 +126,32 @@ class Arguments:
 
     def write(self) -> None:
         """Store what is not stored yet; small chunks together."""
-        while self._unwritten:
-            chunk = self._unwritten.popleft()
-            if chunk.segment is None:
-                self._store(chunk)
+        with self._lock:
+            run: list[Chunk] = []
+            size = 0
+            while self._unwritten:
+                chunk = self._unwritten.popleft()
+                if chunk.segment is not None:
+                    continue
+                if run and (run[-1].stop != chunk.first or size > _SEGMENT_BYTES):
+                    self._store(run)
+                    run, size = [], 0
+                run.append(chunk)
+                size += len(chunk.data)
+            if run:
+                self._store(run)
 
-    def _store(self, chunk: Chunk) -> None:
+    def _store(self, run: list[Chunk]) -> None:
+        """Store neighbouring chunks as one segment."""
         segment = self._segments
         self._segments += 1
-        self._put(args_key(self._job, segment), _encode(chunk, self._key, self._job, segment))
-        chunk.segment = segment
+        whole = run[0] if len(run) == 1 else _joined(run)
+        self._put(args_key(self._job, segment), _encode(whole, self._key, self._job, segment))
+        position = whole.position
+        for chunk in run:
+            chunk.segment = segment
+            chunk.position = position
+            position += len(chunk.data)
 
     def _find(self, call: int) -> Chunk:
         chunks = self._chunks
@@ -162,8 +191,9 @@ class Arguments:
         if first + count > chunk.stop:
             return None
         offsets, data = self.take(first, count)
-        if chunk.segment is None:
-            self._store(chunk)
+        with self._lock:
+            if chunk.segment is None:
+                self._store([chunk])
         start = chunk.position + chunk.offsets[first - chunk.first]
         key = args_key(self._job, chunk.segment or 0)
         return offsets, ArgumentRange(key, start, start + len(data), sha256(data).hexdigest())

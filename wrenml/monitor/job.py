@@ -179,6 +179,11 @@ class Job:
 
     # To other clients
 
+    @property
+    def written(self) -> bool:
+        """Whether other clients can find the job."""
+        return self._written
+
     def write(self) -> None:
         """Store what another client needs to attach, as far as it is not stored."""
         if not self._written:

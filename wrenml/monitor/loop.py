@@ -33,6 +33,9 @@ __all__ = ["Monitor"]
 
 _log = logging.getLogger("wrenml")
 
+# How long the arguments of single submits may wait to be written together. Whole maps are written at once.
+_WRITE_AFTER = 0.05
+
 
 class Monitor:
     """Runs jobs on one invoker.
@@ -59,6 +62,8 @@ class Monitor:
         self._events: list[Event] = []
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._asleep = False
+        self._write_at: float | None = None
         self._idle = threading.Condition(self._lock)
 
     # For the executor
@@ -73,16 +78,26 @@ class Monitor:
             if not job.over:
                 self._jobs[job.id] = job
                 self._ready.append(job)
-            self._unwritten.append(job)
+            self._to_write(job)
             self._dispatch()
-            if self._threaded and self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="wrenml-monitor", daemon=True)
-                self._thread.start()
-            else:
-                self._invoker.wake()
+            self._rouse()
         if not self._threaded:
             self._run_here(job)
         self._tell()
+
+    def _to_write(self, job: Job) -> None:
+        if job not in self._unwritten:
+            self._unwritten.append(job)
+            due = time.monotonic() + (_WRITE_AFTER if job.written else 0.0)
+            self._write_at = min(due, self._write_at or due)
+
+    def _rouse(self) -> None:
+        """See to it that somebody waits, and not for longer than there is nothing to do."""
+        if self._threaded and self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="wrenml-monitor", daemon=True)
+            self._thread.start()
+        elif self._asleep:
+            self._invoker.wake()
 
     def close_job(self, job: Job) -> None:
         """Take note that a job gets no more calls."""
@@ -91,9 +106,16 @@ class Monitor:
             self._end_if_over(job)
         self._tell()
 
-    def cancel(self, job: Job, calls: Iterable[int]) -> int:
-        """Cancel calls that are not settled; return how many were."""
+    def is_running(self, job: Job, call: int) -> bool:
+        """Whether a worker has the call."""
         with self._lock:
+            return job.calls.is_in_flight(call)
+
+    def cancel(self, job: Job, calls: Iterable[int], *, running: bool = True) -> int:
+        """Cancel calls that are not settled, those that a worker has only with `running`; return how many were."""
+        with self._lock:
+            if not running:
+                calls = [call for call in calls if not job.calls.is_in_flight(call)]
             cancelled = [call for call in calls if job.calls.settle(call)]
             if not cancelled:
                 return 0
@@ -124,7 +146,7 @@ class Monitor:
             job.calls.release(call)
             self._ready.append(job)
             self._dispatch()
-            self._invoker.wake()
+            self._rouse()
 
     def fail(self, job: Job, calls: list[int], cause: BaseException) -> None:
         """Give calls an outcome of the client's making: this exception."""
@@ -151,7 +173,7 @@ class Monitor:
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-        self._write()
+        self._write(everything=True)
         self._invoker.close()
 
     # The loop
@@ -169,7 +191,7 @@ class Monitor:
     def _run_here(self, job: Job) -> None:
         while job.calls.unsettled and (job.calls.has_pending or job.calls.in_flight):
             self._step()
-        self._write()
+        self._write(everything=True)
 
     def _step(self) -> None:
         with self._lock:
@@ -183,13 +205,19 @@ class Monitor:
 
     def _patience(self) -> float | None:
         with self._lock:
-            leases = [i.lease for job in self._jobs.values() if job.plan.limits.timeout for i in job.calls.in_flight]
-        due = [lease for lease in leases if lease is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+            due = [i.lease for job in self._jobs.values() if job.plan.limits.timeout for i in job.calls.in_flight]
+            soonest = min((time for time in [*due, self._write_at] if time is not None), default=None)
+            self._asleep = soonest is None
+        return None if soonest is None else max(0.0, soonest - time.monotonic())
 
-    def _write(self) -> None:
-        while self._unwritten:
-            job = self._unwritten.popleft()
+    def _write(self, *, everything: bool = False) -> None:
+        if self._write_at is None or not (everything or self._write_at <= time.monotonic()):
+            return
+        with self._lock:
+            self._write_at = None
+            jobs = list(self._unwritten)
+            self._unwritten.clear()
+        for job in jobs:
             try:
                 job.write()
             except WrenmlError as error:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 
 __all__ = ["HEAD_BYTES", "TAIL_BYTES", "Capture", "read_output"]
 
@@ -26,6 +24,8 @@ def read_output(descriptor: int, start: int, stop: int) -> str:
 class Capture:
     """The standard output and error of a worker child: one appended file, read after each call that wrote to it.
 
+    The child's streams are unbuffered, so that the file's position tells at once whether anything was written.
+
     Parameters
     ----------
     descriptor : int
@@ -40,11 +40,6 @@ class Capture:
 
     def take(self) -> tuple[str, int] | None:
         """Return what was written since the last time, and its length in bytes; None if nothing was."""
-        # User code may close or replace its standard streams.
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-        with contextlib.suppress(Exception):
-            sys.stderr.flush()
         end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
         if end == self._start:
             return None

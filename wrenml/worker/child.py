@@ -37,7 +37,7 @@ def main() -> None:
     _end_with(int(life))
     sock = socket.socket(fileno=int(pipe))
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     faulthandler.enable(sys.stderr)
     faulthandler.register(DUMP_SIGNAL, sys.stderr, all_threads=True)
     child = _Child(sock, url, worker)
@@ -72,9 +72,10 @@ class _Child:
         else:
             self._guard.rebase()
 
-    def after(self) -> Aftermath:
+    def after(self) -> Aftermath | None:
         output = self._capture.take()
-        return Aftermath(output, self._guard is None or self._guard.restore())
+        clean = self._guard is None or self._guard.restore()
+        return None if clean and output is None else Aftermath(output, clean)
 
     def emit(self, head: bytes, bodies: Sequence[Buffer], next_call: int, *, over: bool) -> None:
         start = stop = 0

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 __all__ = ["CurrentCall", "current", "enter", "leave"]
 
 
-class CurrentCall(NamedTuple):
-    """The call that is running."""
+class CurrentCall:
+    """The call that is running; a worker that goes on to the next call of a request only changes the number."""
 
-    job: str
-    call: int
-    attempt: int
-    depth: int
+    __slots__ = ("attempt", "call", "depth", "job")
+
+    def __init__(self, job: str, call: int, attempt: int, depth: int) -> None:
+        self.job = job
+        self.call = call
+        self.attempt = attempt
+        self.depth = depth
 
 
 _current: CurrentCall | None = None
@@ -24,13 +25,13 @@ def current() -> CurrentCall | None:
     return _current
 
 
-def enter(job: str, call: int, attempt: int, depth: int) -> None:
-    """Take note that a call starts."""
+def enter(call: CurrentCall) -> None:
+    """Take note that calls of a request start."""
     global _current  # noqa: PLW0603  # a worker runs one call at a time
-    _current = CurrentCall(job, call, attempt, depth)
+    _current = call
 
 
 def leave(previous: CurrentCall | None) -> None:
-    """Take note that the call is over."""
+    """Take note that they are over."""
     global _current  # noqa: PLW0603  # a worker runs one call at a time
     _current = previous

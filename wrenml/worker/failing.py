@@ -28,7 +28,7 @@ def explain(error: BaseException, argument: str | None = None) -> tuple[dict[str
         _note_missing(error)
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         _note_disk(error)
-    text, body = describe(error)
+    text, body = describe(error, skip=1)
     if isinstance(error, WrenmlError):
         text["kind"] = "wrenml"
     if argument is not None:

@@ -7,6 +7,7 @@ import resource
 import sys
 from collections.abc import Callable, Sequence
 from pickle import dumps
+from sys import modules
 from time import monotonic_ns, time
 from typing import NamedTuple, Protocol
 
@@ -29,6 +30,8 @@ _SLOW_NS = 300_000
 _LARGE = 1 << 18
 _PLAIN = frozenset((int, float, bool, type(None), str, bytes))
 _LOG_CHARACTERS = 4096
+pack_record = RECORD.pack
+SUCCESS = Status.SUCCESS
 _PEAK_KB = 1024 if sys.platform == "darwin" else 1
 
 
@@ -52,7 +55,7 @@ class Emit(Protocol):
 
 
 class Aftermath(NamedTuple):
-    """What was found after a call: its output and the output's length in bytes, and whether the process may go on."""
+    """What is notable after a call: its output and the output's length in bytes, and whether the process may go on."""
 
     output: tuple[str, int] | None
     clean: bool
@@ -70,7 +73,7 @@ class Runner:
     marks : sequence of int
         Where the running call is noted, and the limit read (`wrenml.worker.marks`).
     after : callable
-        Called after each call.
+        Called after each call; None says that there is nothing to note.
     worker : bytes
         Eight bytes that name this process in outcomes.
     interactive : bool
@@ -82,7 +85,7 @@ class Runner:
         environment: Environment,
         emit: Emit,
         marks: memoryview | list[int],
-        after: Callable[[], Aftermath],
+        after: Callable[[], Aftermath | None],
         worker: bytes = bytes(8),
         *,
         interactive: bool = False,
@@ -115,7 +118,8 @@ class Runner:
             The job spec, where it came with the request.
         """
         before = context.current()
-        context.enter(request.job, request.first, request.attempt, request.depth + 1)
+        here = context.CurrentCall(request.job, request.first, request.attempt, request.depth + 1)
+        context.enter(here)
         try:
             self._environment.expect(request.inputs)
             args, job = self._environment.arguments(request), self._environment.job(request, spec)
@@ -123,17 +127,16 @@ class Runner:
             self._number += request.count
             extra = explain(error)
             for call in range(request.first, request.first + request.count):
-                self._add(call, Status.FAILURE, 0, extra, (0, 0, 0), ())
+                self._fail(call, extra)
             self._flush(request, request.first + request.count, over=True)
-            return True
-        finally:
             context.leave(before)
+            return True
         try:
-            return self._run(request, job, memoryview(args))
+            return self._run(request, job, memoryview(args), here)
         finally:
             context.leave(before)
 
-    def _run(self, request: Request, job: LoadedJob, args: memoryview) -> bool:
+    def _run(self, request: Request, job: LoadedJob, args: memoryview, here: context.CurrentCall) -> bool:
         marks, offsets, after = self._marks, request.offsets, self._after
         number, call = self._number, request.first
         self._number += request.count
@@ -145,17 +148,18 @@ class Runner:
             marks[CURRENT] = number
             if number >= marks[LIMIT]:
                 break
-            context.enter(request.job, call, request.attempt, request.depth + 1)
+            here.call = call
             self._call(call, job, args[offsets[i] : offsets[i + 1]], started)
-            output, clean = after()
-            if output is not None:
-                self._attach(output)
             call += 1
+            found = after()
+            if found is not None:
+                if found.output is not None:
+                    self._attach(found.output)
+                if not found.clean:
+                    marks[STARTED] = 0
+                    self._flush(request, call, over=True)
+                    return False
             now = monotonic_ns()
-            if not clean:
-                marks[STARTED] = 0
-                self._flush(request, call, over=True)
-                return False
             if now - started > _SLOW_NS or now - flushed > _FLUSH_NS or self._body_bytes > _LARGE:
                 if i + 1 < request.count:
                     self._flush(request, call, over=False)
@@ -166,60 +170,58 @@ class Runner:
 
     def _call(self, call: int, job: LoadedJob, packed: memoryview, started: int) -> None:
         retries = 0
+        seed = job.spec.seed
         while True:
-            unpickled = ran = started
+            unpickled = started
             argument: object = None
             try:
-                seed_call(job.spec.seed, call)
+                if seed is not None or "random" in modules:
+                    seed_call(seed, call)
                 argument = self._environment.loads(packed)
                 unpickled = monotonic_ns()
                 value = job.call(argument)
                 ran = monotonic_ns()
                 if type(value) in _PLAIN:
-                    body: Sequence[Buffer] = (dumps(value, 5),)
+                    body = dumps(value, 5)
+                    size = len(body)
+                    self._bodies.append(body)
                 else:
-                    body = dumps_result(value)
+                    bodies = dumps_result(value)
+                    size = sum(map(len, bodies))
+                    self._bodies.extend(bodies)
             except BaseException as error:  # the user's exception is this call's outcome
                 if self._interactive and isinstance(error, KeyboardInterrupt):
                     raise
                 if retries < job.spec.retries and isinstance(error, job.retry_on):
                     retries += 1
                     continue
-                ended = monotonic_ns()
                 extra = explain(error, short_repr(argument) if unpickled > started else None)
-                times = (started, max(unpickled - started, 0), ended - max(unpickled, started))
-                self._add(call, Status.FAILURE, retries, extra, times, ())
-            else:
-                self._add(call, Status.SUCCESS, retries, None, (started, unpickled - started, ran - unpickled), body)
+                self._fail(call, extra, retries, started, unpickled)
+                return
+            self._body_bytes += size
+            self._records.append(
+                pack_record(
+                    call, SUCCESS, min(retries, 255) if retries else 0, 0, 0, self._offset + started * 1e-9,
+                    ran - unpickled, (unpickled - started) // 1000, size,
+                )
+            )  # fmt: skip
             return
 
-    def _add(
-        self,
-        call: int,
-        status: int,
-        retries: int,
-        extra: tuple[dict[str, object], bytes] | None,
-        times: tuple[int, int, int],
-        bodies: Sequence[Buffer],
+    def _fail(
+        self, call: int, extra: tuple[dict[str, object], bytes], retries: int = 0, started: int = 0, unpickled: int = 0
     ) -> None:
-        text = b""
-        if extra is not None:
-            text = json.dumps(extra[0]).encode()
-            bodies = (extra[1],)
-        size = 0
-        for body in bodies:
-            size += len(body)
-        started, unpickling, running = times
+        text, body = json.dumps(extra[0]).encode(), extra[1]
+        now = monotonic_ns()
+        started = started or now
         self._records.append(
-            RECORD.pack(
-                call, status, min(retries, 255), 0, len(text), self._offset + started / 1e9 if started else time(),
-                running, min(unpickling // 1000, 0xFFFFFFFF), size,
+            pack_record(
+                call, Status.FAILURE, min(retries, 255), 0, len(text), self._offset + started * 1e-9,
+                now - max(unpickled, started), max(unpickled - started, 0) // 1000, len(body),
             )
         )  # fmt: skip
-        if text:
-            self._extras.append(text)
-        self._bodies.extend(bodies)
-        self._body_bytes += size
+        self._extras.append(text)
+        self._bodies.append(body)
+        self._body_bytes += len(body)
 
     def _attach(self, output: tuple[str, int]) -> None:
         """Add what a call printed to its outcome: the end of it to the extras, all that was kept behind the body."""

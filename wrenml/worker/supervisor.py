@@ -92,7 +92,7 @@ class Child:
 
     def _start(self, url: str, code: str, theirs: socket.socket, lifeline: Lifeline) -> subprocess.Popen[bytes]:
         home = os.path.dirname(os.path.dirname(os.path.abspath(wrenml.__file__)))
-        flags = ["-E", "-P"]
+        flags = ["-E", "-P", "-u"]
         if sys.flags.no_user_site:
             flags.append("-s")
         if sys.flags.utf8_mode:
