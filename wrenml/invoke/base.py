@@ -8,6 +8,7 @@ from typing import Protocol
 
 from wrenml.storage.base import Buffer
 from wrenml.wire import Request
+from wrenml.worker.endings import Limits
 from wrenml.worker.pipe import Stored
 
 __all__ = ["Event", "FrameArrived", "Invoker", "Limits", "Name", "RequestOver", "WorkerGone"]
@@ -47,14 +48,6 @@ class WorkerGone:
 
 
 Event = FrameArrived | RequestOver | WorkerGone
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the supervisor of a request watches: seconds of one call, MB of resident memory."""
-
-    timeout: float | None = None
-    memory_mb: int | None = None
 
 
 class Invoker(Protocol):

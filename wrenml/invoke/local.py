@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 
 from wrenml.errors import WorkerCrashed
 from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, WorkerGone
-from wrenml.invoke.endings import Reason, ending, sealed_failure
 from wrenml.storage.base import Storage
 from wrenml.wire import Request, outcome_prefix
 from wrenml.worker.child import DUMP_SIGNAL
+from wrenml.worker.endings import Reason, ending, sealed_failure
 from wrenml.worker.pipe import Inbox, Reply, Stored, pack_request
 from wrenml.worker.supervisor import Child, Lifeline
 

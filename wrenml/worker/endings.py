@@ -1,4 +1,4 @@
-"""Why a worker process ended, in words a user can act on."""
+"""Why a worker child ended, in words a user can act on; and outcomes for the calls it could not report itself."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wrenml.errors import CallExited, CallTimeout, WorkerCrashed, WorkerOutOfMemory
-from wrenml.invoke.base import Limits
 from wrenml.outcome import RECORD, Status, seal_frame
 from wrenml.wire import Request
 from wrenml.worker.failing import explain
 from wrenml.worker.supervisor import Death
 
-__all__ = ["Reason", "ending", "sealed_failure"]
+__all__ = ["Limits", "Reason", "ending", "failure", "sealed_failure"]
 
 _LOG_CHARACTERS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the supervisor of a request watches: seconds of one call, MB of resident memory."""
+
+    timeout: float | None = None
+    memory_mb: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,11 @@ class Reason:
         return cls("time", stacks)
 
     @classmethod
+    def deadline(cls, stacks: str) -> Reason:
+        """The time of the whole invocation is over; `stacks` tells where it was."""
+        return cls("deadline", stacks)
+
+    @classmethod
     def out_of_memory(cls, peak_kb: int) -> Reason:
         """It used more memory than its limit."""
         return cls("memory", peak_kb=peak_kb)
@@ -46,8 +58,13 @@ Reason.CANCELLED = Reason("cancelled")
 
 def ending(reason: Reason | None, death: Death, limits: Limits) -> tuple[Exception, bool]:
     """Name the cause of a worker's end, and whether that is the final outcome of the call that ran."""
+    where = f" It was here:\n{reason.detail.strip()}" if reason is not None and reason.detail.strip() else ""
+    if reason is not None and reason.what == "deadline":
+        return CallTimeout(
+            "the call was out of time: it still ran when the invocation's time was over. Give the function a longer "
+            f"timeout, or the call less to do.{where}"
+        ), True
     if reason is not None and reason.what == "time":
-        where = f" It was here:\n{reason.detail.strip()}" if reason.detail.strip() else ""
         return CallTimeout(f"the call was out of time: it ran longer than its limit of {limits.timeout:g} s.{where}"), True
     if reason is not None and reason.what == "memory":
         peak = reason.peak_kb // 1024
@@ -69,13 +86,30 @@ def ending(reason: Reason | None, death: Death, limits: Limits) -> tuple[Excepti
     return WorkerCrashed(f"{text}.\n{trace.strip()}" if trace else f"{text}.", death.signal), False
 
 
-def sealed_failure(request: Request, call: int, cause: Exception, output: str) -> bytes:
-    """A frame with the outcome of a call that its worker could not report itself."""
+def failure(call: int, status: int, cause: BaseException, output: str = "") -> tuple[bytes, bytes, bytes]:
+    """Record, extra and body of a call that its worker could not report itself.
+
+    Parameters
+    ----------
+    call : int
+        The call.
+    status : int
+        `Status.FAILURE` or `Status.LOST`.
+    cause : BaseException
+        Why.
+    output : str
+        The last that its worker wrote. Default: nothing.
+    """
     text, body = explain(cause)
     if output:
         text |= {"log": output[-_LOG_CHARACTERS:], "log_bytes": len(output)}
     extra = json.dumps(text).encode()
-    record = RECORD.pack(call, Status.FAILURE, 0, 0, len(extra), time.time(), 0, 0, len(body))
+    return RECORD.pack(call, status, 0, 0, len(extra), time.time(), 0, 0, len(body)), extra, body
+
+
+def sealed_failure(request: Request, call: int, cause: Exception, output: str) -> bytes:
+    """A frame with the outcome of a call that its worker could not report itself."""
+    record, extra, body = failure(call, Status.FAILURE, cause, output)
     head = seal_frame(
         request.key, request.job, (request.first, request.attempt), record, extra, [body],
         sent=request.sent, stored=time.time(), worker=bytes(8),
