@@ -18,12 +18,13 @@ import threading
 from collections.abc import Sequence
 
 from wrenml.storage import open_storage
-from wrenml.storage.base import Buffer
+from wrenml.storage.base import Buffer, Storage
 from wrenml.worker.capture import Capture
 from wrenml.worker.guard import Guard
 from wrenml.worker.job import Environment
 from wrenml.worker.marks import map_marks
 from wrenml.worker.pipe import pack_reply, read_request
+from wrenml.worker.relay import Relay
 from wrenml.worker.run import Aftermath, Runner
 
 __all__ = ["DUMP_SIGNAL", "main"]
@@ -32,7 +33,7 @@ DUMP_SIGNAL = signal.SIGUSR2
 
 
 def main() -> None:
-    """Serve requests; the arguments are descriptors, the storage's URL, a name and the folder for archives."""
+    """Serve requests; the arguments are descriptors, the storage's URL (empty: the supervisor's), a name, the folder for archives."""
     pipe, marks, life, url, worker, folder = sys.argv[1:]
     _end_with(int(life))
     sock = socket.socket(fileno=int(pipe))
@@ -40,8 +41,9 @@ def main() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     faulthandler.enable(sys.stderr)
     faulthandler.register(DUMP_SIGNAL, sys.stderr, all_threads=True)
-    child = _Child(sock, url, worker)
-    environment = Environment(open_storage(url), folder, child.rebase)
+    storage = open_storage(url) if url else Relay(sock)
+    child = _Child(sock, storage, worker)
+    environment = Environment(storage, folder, child.rebase)
     runner = Runner(environment, child.emit, map_marks(int(marks)), child.after, bytes.fromhex(worker))
     while (received := read_request(sock)) is not None:
         child.begin(received[0].job, received[0].first)
@@ -53,9 +55,9 @@ def main() -> None:
 class _Child:
     """What the runner needs of a process of its own: capture, clean-up and the way back."""
 
-    def __init__(self, sock: socket.socket, url: str, worker: str) -> None:
+    def __init__(self, sock: socket.socket, storage: Storage | Relay, worker: str) -> None:
         self._sock = sock
-        self._storage = open_storage(url)
+        self._storage = storage
         self._worker = worker
         self._capture = Capture(1)
         self._guard: Guard | None = None
@@ -79,6 +81,9 @@ class _Child:
 
     def emit(self, head: bytes, bodies: Sequence[Buffer], next_call: int, *, over: bool) -> None:
         start = stop = 0
+        if isinstance(self._storage, Relay):
+            self._storage.emit(head, bodies, next_call, over=over)
+            return
         if head:
             frame = [head, *bodies]
             _, _, start, stop = self._storage.commit(self._job, self._first, frame, attempt=None, writer=self._worker)

@@ -8,16 +8,24 @@ import sys
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from inspect import iscoroutinefunction
+from typing import Protocol
 
 from wrenml.errors import AuthenticationError, InitializerFailed
 from wrenml.pickling import Unpacker
 from wrenml.references import Ref
-from wrenml.storage.base import Buffer, Storage
+from wrenml.storage.base import Buffer
 from wrenml.wire import Applied, Input, JobSpec, Request, blob_key, decode_spec
 
-__all__ = ["Environment", "LoadedJob"]
+__all__ = ["Environment", "LoadedJob", "Source"]
 
 _KEPT = 8
+
+
+class Source(Protocol):
+    """Where a worker reads what a request names: a storage, or the supervisor who has one."""
+
+    def get(self, key: str, *, start: int = 0, stop: int | None = None) -> Buffer:
+        """Read an object or a range of it; see `wrenml.storage.base.Objects.get`."""
 
 
 class LoadedJob:
@@ -53,7 +61,7 @@ class Environment:
 
     Parameters
     ----------
-    storage : Storage
+    storage : Source
         Where blobs and other calls' results lie.
     folder : str
         Where archives of modules are unpacked and shipped files are put; the working directory of calls.
@@ -62,7 +70,7 @@ class Environment:
         own (inline): modules and working directory are left alone.
     """
 
-    def __init__(self, storage: Storage, folder: str, switched: Callable[[], None] | None = None) -> None:
+    def __init__(self, storage: Source, folder: str, switched: Callable[[], None] | None = None) -> None:
         self._storage = storage
         self._folder = folder
         self._switched = switched

@@ -15,7 +15,17 @@ from typing import NamedTuple
 from wrenml.storage.base import Buffer
 from wrenml.wire import ArgumentRange, Input, Request
 
-__all__ = ["INLINE_BYTES", "REQUEST_HEAD", "Inbox", "Reply", "Stored", "pack_reply", "pack_request", "read_request"]
+__all__ = [
+    "INLINE_BYTES",
+    "REQUEST_HEAD",
+    "Inbox",
+    "Reply",
+    "Stored",
+    "pack_reply",
+    "pack_request",
+    "read_exactly",
+    "read_request",
+]
 
 INLINE_BYTES = 1 << 16  # arguments up to this size travel in the message, larger ones by storage
 REQUEST_HEAD = struct.Struct("<IIII")  # lengths of: fields (JSON), job spec, offsets, arguments
@@ -60,11 +70,11 @@ def pack_request(request: Request, spec: bytes = b"") -> list[Buffer]:
 
 def read_request(sock: socket.socket) -> tuple[Request, bytes | None] | None:
     """Wait for the next request and its job spec, if that came along; None when the supervisor has gone."""
-    head = _read(sock, REQUEST_HEAD.size)
+    head = read_exactly(sock, REQUEST_HEAD.size)
     if head is None:
         return None
     sizes = REQUEST_HEAD.unpack(head)
-    data = _read(sock, sum(sizes))
+    data = read_exactly(sock, sum(sizes))
     if data is None:
         return None
     view = memoryview(data)
@@ -92,7 +102,8 @@ def read_request(sock: socket.socket) -> tuple[Request, bytes | None] | None:
     return request, bytes(spec) or None
 
 
-def _read(sock: socket.socket, size: int) -> bytearray | None:
+def read_exactly(sock: socket.socket, size: int) -> bytearray | None:
+    """So many bytes; None when the other end has gone."""
     data = bytearray(size)
     view = memoryview(data)
     while view:

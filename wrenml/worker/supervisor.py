@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import wrenml
@@ -63,16 +64,29 @@ class Child:
     Parameters
     ----------
     url : str
-        Storage of its outcomes and blobs.
+        Storage of its outcomes and blobs; empty where it reads and reports through its supervisor.
     folder : str
         Its working directory; made if missing.
     code : str
         Where archives of modules are unpacked.
     lifeline : Lifeline
         It ends with this.
+    path : sequence of str, optional
+        Folders it imports from, beside the interpreter's own. Default: none.
+    threads : int
+        For each native library that runs threads of its own. Default: 1.
     """
 
-    def __init__(self, url: str, folder: str, code: str, lifeline: Lifeline) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: str,
+        code: str,
+        lifeline: Lifeline,
+        *,
+        path: Sequence[str] = (),
+        threads: int = 1,
+    ) -> None:
         self.name = os.urandom(8)
         self.folder = os.path.join(folder, self.name.hex())
         os.makedirs(self.folder, mode=0o700)
@@ -85,27 +99,32 @@ class Child:
         for end in (self.sock, theirs):
             with contextlib.suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+        variables = dict.fromkeys(_THREADS, str(threads)) | os.environ
+        if path:
+            variables["PYTHONPATH"] = os.pathsep.join(path)
+        arguments = [str(theirs.fileno()), str(self._marks_file), str(lifeline.reader), url, self.name.hex(), code]
         with theirs:
-            self._process = self._start(url, code, theirs, lifeline)
+            self._process = self._start(arguments, variables, (theirs.fileno(), lifeline.reader), own=not path)
         self.sock.setblocking(False)
         self._unsent: list[memoryview] = []
 
-    def _start(self, url: str, code: str, theirs: socket.socket, lifeline: Lifeline) -> subprocess.Popen[bytes]:
+    def _start(
+        self, arguments: list[str], variables: dict[str, str], files: tuple[int, int], *, own: bool
+    ) -> subprocess.Popen[bytes]:
         home = os.path.dirname(os.path.dirname(os.path.abspath(wrenml.__file__)))
-        flags = ["-E", "-P", "-u"]
+        flags = ["-E", "-P", "-u"] if own else ["-P", "-u"]
         if sys.flags.no_user_site:
             flags.append("-s")
         if sys.flags.utf8_mode:
             flags += ["-X", "utf8"]
-        arguments = [str(theirs.fileno()), str(self._marks_file), str(lifeline.reader), url, self.name.hex(), code]
         return subprocess.Popen(
             [sys.executable, *flags, "-c", _BOOT, home, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            pass_fds=(theirs.fileno(), self._marks_file, lifeline.reader),
+            pass_fds=(*files, self._marks_file),
             cwd=self.folder,
-            env={**dict.fromkeys(_THREADS, "1"), **os.environ},
+            env=variables,
             process_group=0,
         )
 
