@@ -25,8 +25,10 @@ from wrenml.monitor.job import Job, Plan
 from wrenml.monitor.loop import Monitor
 from wrenml.monitor.manifest import Manifest, new_job_id
 from wrenml.monitor.records import output_of, read_arguments, read_job
+from wrenml.observe import warn_large_function
 from wrenml.options import Options
 from wrenml.pickling import PackedItems, Packer
+from wrenml.pickling.remembered import Remembered
 from wrenml.references import Ref
 from wrenml.rootkey import RootKey
 from wrenml.storage.base import Buffer, Storage
@@ -79,6 +81,7 @@ class Session:
         self._travels = threaded
         self._reopen = reopen
         self._stored: set[str] = set()
+        self._remembered = Remembered()
         self._pid = os.getpid()
         self._closed = False
         self._lock = threading.Lock()
@@ -117,6 +120,18 @@ class Session:
 
         return Packer(self._put_blob, as_input=as_input)
 
+    def pack_function(self, fn: Callable[..., object], packer: Packer) -> bytes:
+        """Pack a map's function, or take the pickle that is known to be the same."""
+        known = self._remembered.get(fn)
+        if known is not None:
+            packer.modules |= known[1]
+            return known[0]
+        before = frozenset(packer.modules)
+        packed = packer.dumps(fn)
+        if not before:
+            self._remembered.put(fn, packed, frozenset(packer.modules))
+        return packed
+
     def _put_blob(self, digest: bytes, data: Sequence[Buffer]) -> None:
         self.put_blob(digest.hex(), data)
 
@@ -148,6 +163,7 @@ class Session:
         applied : str
             How elements become arguments (`wrenml.wire.Applied`).
         """
+        warn_large_function(name, len(function))
         spec = encode_spec(self._spec(function, packer, options, applied))
         manifest = Manifest(
             job=new_job_id(),
@@ -177,6 +193,7 @@ class Session:
     def _spec(self, function: bytes, packer: Packer, options: Options, applied: str) -> JobSpec:
         initializer = None if options.initializer is None else packer.dumps(options.initializer)
         finalizer = None if options.finalizer is None else packer.dumps(options.finalizer)
+        retry_on = packer.dumps(options.retry_on) if options.retries else None
         archive = modules.collect(packer.modules, exclude=options.exclude_modules) if self._travels else None
         if archive is not None:
             self.put_blob(archive.digest, archive.data)
@@ -187,7 +204,7 @@ class Session:
             archive=None if archive is None else archive.digest,
             timeout=options.timeout,
             retries=options.retries,
-            retry_on=packer.dumps(options.retry_on) if options.retries else None,
+            retry_on=retry_on,
             seed=options.seed,
             env=options.env,
             files=tuple(self._ship(path) for path in options.files),
@@ -232,8 +249,10 @@ class Session:
 
     def _announce(self, job: Job) -> None:
         name, progress = job.manifest.name, job.plan.progress
+        single = isinstance(job.futures, dict)
+        total = job.calls.total
         self.monitor.tell(
-            JobStarted(job.id, name, self.backend, job.calls.total, self.workers, job.closed, progress)
+            JobStarted(job.id, name, self.backend, total, self.workers, job.closed, progress, single)
         )
 
     def _hold(self, job: Job, call: int, inputs: list[Future[object]]) -> None:
