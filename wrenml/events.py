@@ -10,7 +10,7 @@ __all__ = ["CallsRetried", "CallsSettled", "Event", "Hook", "JobEnded", "JobStar
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
-    """A job has calls to run: `total` so far, more to come unless `closed`."""
+    """A job has calls to run: `total` so far, more to come unless `closed`, as `single` ones or streamed."""
 
     job: str
     name: str
@@ -19,6 +19,7 @@ class JobStarted:
     workers: int
     closed: bool
     progress: bool | None = None
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from wrenml.executor import Executor
 from wrenml.futures import Future
 from wrenml.invoke.inline import InlineInvoker
 from wrenml.invoke.local import LocalInvoker
+from wrenml.observe import say_backend, standard_hooks
 from wrenml.options import MapOptions, Options, resolve_options
 from wrenml.rootkey import RootKey, load_root_key
 from wrenml.session import Session
@@ -43,7 +44,7 @@ def _inline(options: Options) -> Executor:
     storage = MemoryStorage(os.urandom(8).hex())
     root = RootKey(os.urandom(32), persistent=False, why="inline jobs live in this process only")
     session = Session("inline", storage, root, InlineInvoker(storage), 1, threaded=False, reopen=reopened_future)
-    return Executor(session, options, (_inline, (options,)))
+    return _observed(Executor(session, options, (_inline, (options,))))
 
 
 def local_executor(workers: int | None = None, **options: Unpack[MapOptions]) -> Executor:
@@ -80,7 +81,15 @@ def _local(workers: int | None, options: Options, folder: str) -> Executor:
     count = workers or usable_cpus()
     invoker = LocalInvoker(storage, count, folder)
     session = Session("local", storage, root, invoker, count, threaded=True, reopen=reopened_future)
-    return Executor(session, options, (_local, (workers, options, folder)))
+    return _observed(Executor(session, options, (_local, (workers, options, folder))))
+
+
+def _observed(executor: Executor) -> Executor:
+    # The output of a call is kept with its outcome: progress of maps inside it would only blur that.
+    if context.current() is None:
+        for hook in standard_hooks(os.environ):
+            executor.observe(hook)
+    return executor
 
 
 def _nested(options: Options) -> Executor:
@@ -113,6 +122,7 @@ def default_executor(**options: Unpack[MapOptions]) -> Executor:
         executor = _shared.get(key)
         if executor is None or executor.closed:
             executor = _shared[key] = _from(settings, resolved)
+            say_backend(os.environ, settings.backend, settings.why, executor.session.workers)
     return executor
 
 

@@ -144,9 +144,10 @@ class FutureList(Sequence[Future[R]]):
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
                 error = self._outcome(future, left)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interrupt:
                 self._interrupted()
-                raise
+                # Where this waited tells nobody anything.
+                raise interrupt.with_traceback(None) from None
             if error is None:
                 value = future.result()
                 yield cast("R", (index, value)) if errors == "skip" else value
@@ -164,11 +165,12 @@ class FutureList(Sequence[Future[R]]):
 
     def _interrupted(self) -> None:
         """Stop what is under way, and say how to come back to it."""
+        over = self.done_count
         self.cancel()
         if self._job is not None:
             sys.stderr.write(
-                f"\nwrenml: cancelled job {self.id}; {self.done_count} of {len(self)} calls are over. "
-                f"`wrenml show {self.id}` lists their outcomes.\n"
+                f"\nwrenml: interrupted, so job {self.id} is cancelled; {over} of {len(self)} calls were done, "
+                f"which `wrenml show {self.id}` lists.\n"
             )
 
     def exceptions(self, timeout: float | None = None) -> list[BaseException | None]:

@@ -333,9 +333,11 @@ class Session:
         _live.discard(self)
         if self._pid != os.getpid():
             return
-        if wait and not cancel:
-            self.monitor.wait_until_idle()
-        self.monitor.close()
+        try:
+            if wait and not cancel:
+                self.monitor.wait_until_idle()
+        finally:
+            self.monitor.close()
 
 
 def _results(inputs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
