@@ -71,12 +71,28 @@ class Verdict:
             return ours
         return f"{ours}, {self.against} {shown(self.theirs, self.unit)}, ratio {self.figure:.3g}"
 
-    def __str__(self) -> str:
-        line = f"{self.figures}, target ≤ {shown(self.target, self.unit if self.theirs is None else '')}"
+    @property
+    def limit(self) -> str:
+        """The target: a figure of its own, or a ratio."""
+        return f"≤ {shown(self.target, self.unit if self.theirs is None else '')}"
+
+    @property
+    def judgement(self) -> str:
+        """Met, or by how much it was missed."""
         if self.met:
-            return f"{line}: met"
-        times = f" ({self.figure / self.target:.2g} × the target)" if self.target else ""
-        return f"{line}: MISSED by {self.figure - self.target:.3g}{times}"
+            return "met"
+        return f"MISSED, {self.figure / self.target:.2g} × the target" if self.target else "MISSED"
+
+    @property
+    def cells(self) -> list[str]:
+        """Ours, theirs, ratio, target and judgement, for a table."""
+        theirs, ratio = "", ""
+        if self.theirs is not None:
+            theirs, ratio = f"{self.against} {shown(self.theirs, self.unit)}", f"{self.figure:.3g}"
+        return [shown(self.ours, self.unit), theirs, ratio, self.limit, self.judgement]
+
+    def __str__(self) -> str:
+        return f"{self.figures}, target {self.limit}: {self.judgement}"
 
 
 def shown(value: float, unit: str) -> str:
@@ -96,7 +112,9 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def race(contestants: Mapping[str, Callable[[], float]], rounds: int, *, warm: bool = True) -> dict[str, Samples]:
+def race(
+    contestants: Mapping[str, Callable[[], float]], rounds: int, *, warm: bool = True
+) -> dict[str, Samples]:
     """Run the contestants in turn, round after round, so that a slow minute hits all of them.
 
     Parameters
@@ -157,7 +175,9 @@ class Bench:
         found = {name: {"median": one.median, "min": one.best} for name, one in results.items()}
         self.contestants[title] = found
 
-    def compare(self, what: str, ours: float, theirs: float, against: str, target: float, unit: str = "s") -> None:
+    def compare(
+        self, what: str, ours: float, theirs: float, against: str, target: float, unit: str = "s"
+    ) -> None:
         """Judge the ratio of ours to theirs."""
         self._judge(Verdict(what, unit, ours, theirs, against, ours / theirs, target))
 
@@ -196,11 +216,13 @@ def versions() -> dict[str, str]:
 
 @contextlib.contextmanager
 def _own_folders() -> Iterator[None]:
-    """Keep jobs and keys out of the user's folders, yet on the same disk: where that is memory would flatter."""
+    """Keep jobs and keys out of the user's folders, yet on their disk: one in memory would flatter."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     home.mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp(prefix="wrenml-bench-", dir=home)
-    changed = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("WRENML_", "XDG_C"))}
+    changed = {
+        name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("WRENML_", "XDG_C"))
+    }
     os.environ["XDG_CACHE_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
     try:
         yield
@@ -223,9 +245,13 @@ def main(file: str, title: str, measure: Callable[[Bench], None]) -> None:
         Measures it, with the `Bench` to report to.
     """
     parser = argparse.ArgumentParser(description=title)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that the row works, nothing else")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes: shows that the row works, nothing else"
+    )
     parser.add_argument("--rounds", type=int, help="how often each contestant runs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="put the figures into FILE, beside other rows'")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="put the figures into FILE, beside other rows'"
+    )
     given = parser.parse_args()
     bench = Bench(Path(file).stem, given.quick, given.rounds)
     print(f"{bench.name}: {title}{' [quick: no figures to trust]' if bench.quick else ''}")

@@ -1,7 +1,7 @@
 """The contestants behind one face: wrenml, and what a user would otherwise take.
 
-Every one of them has two workers. `ppe` is the standard library's pool with the function pickled once by cloudpickle,
-by hand, so that functions of a script can be given to it.
+Every one of them has two workers. `ppe` is the standard library's pool with the function pickled once by
+cloudpickle, by hand, so that functions of a script can be given to it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,22 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Protocol
 
 import cloudpickle
-
-import wrenml
 from _bench import WORKERS
 
-__all__ = ["JOBLIB", "JOBLIB_STREAM", "LOKY", "PPE_FORK", "PPE_SPAWN", "WRENML", "Peer", "opened"]
+import wrenml
+
+__all__ = [
+    "JOBLIB",
+    "JOBLIB_KEPT",
+    "JOBLIB_STREAM",
+    "LOKY",
+    "PPE_FORK",
+    "PPE_SPAWN",
+    "WRENML",
+    "Peer",
+    "installed",
+    "opened",
+]
 
 WRENML = "wrenml"
 PPE_FORK = "ppe fork"
@@ -28,6 +39,7 @@ PPE_SPAWN = "ppe spawn"
 LOKY = "loky"
 JOBLIB = "joblib list"
 JOBLIB_STREAM = "joblib generator"
+JOBLIB_KEPT = "joblib kept open"
 
 _WARM_SECONDS = 0.2
 
@@ -122,20 +134,24 @@ class Loky:
 
 
 class Joblib:
-    """Joblib with its automatic batches, kept open so that it keeps what it learnt of their size.
+    """Joblib with its automatic batches; its workers stay, from one `Parallel` to the next.
 
     Parameters
     ----------
     return_as : str
         ``"list"`` or ``"generator"``.
+    keep : bool, default False
+        Enter one `Parallel` for good, which so keeps what it learnt of the calls' time.
     """
 
-    def __init__(self, return_as: str) -> None:
+    def __init__(self, return_as: str, *, keep: bool = False) -> None:
         import joblib  # noqa: PLC0415 - not every environment has it
 
         self.delayed = joblib.delayed
         self.parallel = joblib.Parallel(n_jobs=WORKERS, return_as=return_as)
-        self.parallel.__enter__()
+        self._stack = contextlib.ExitStack()
+        if keep:
+            self._stack.enter_context(self.parallel)
 
     def map(self, fn: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         """As `Peer`."""
@@ -147,7 +163,7 @@ class Joblib:
 
     def close(self) -> None:
         """As `Peer`."""
-        self.parallel.__exit__(None, None, None)
+        self._stack.close()
 
 
 _MAKERS: dict[str, tuple[str, Callable[[], Peer]]] = {
@@ -157,19 +173,25 @@ _MAKERS: dict[str, tuple[str, Callable[[], Peer]]] = {
     LOKY: ("loky", Loky),
     JOBLIB: ("joblib", lambda: Joblib("list")),
     JOBLIB_STREAM: ("joblib", lambda: Joblib("generator")),
+    JOBLIB_KEPT: ("joblib", lambda: Joblib("generator", keep=True)),
     WRENML: ("wrenml", Wrenml),
 }
 
 
+def installed(name: str) -> bool:
+    """Whether a contestant can take part here."""
+    return importlib.util.find_spec(_MAKERS[name][0]) is not None
+
+
 @contextlib.contextmanager
 def opened(names: Sequence[str]) -> Iterator[dict[str, Peer]]:
-    """Open contestants with all their workers started, wrenml first in the mapping; leave out what is not installed."""
+    """Open contestants with all their workers started, wrenml first; leave out what is not installed."""
     peers: dict[str, Peer] = {}
     with contextlib.ExitStack() as stack:
         for name, (package, make) in _MAKERS.items():
             if name not in names:
                 continue
-            if importlib.util.find_spec(package) is None:
+            if not installed(name):
                 print(f"  {name}: {package} is not installed, left out")
                 continue
             peers[name] = make()

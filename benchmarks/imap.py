@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
+from functools import partial
 
 from _bench import Bench, main, race, seconds
-from _peers import JOBLIB, JOBLIB_STREAM, PPE_FORK, WRENML, Peer, Wrenml, opened
+from _peers import JOBLIB, JOBLIB_KEPT, JOBLIB_STREAM, PPE_FORK, WRENML, Peer, Wrenml, opened
 
 
 def nothing(item: int) -> int:
@@ -31,17 +31,20 @@ def contest(bench: Bench, peers: dict[str, Peer], count: int, rounds: int) -> No
         assert found == expected
         return duration / count
 
-    results = race({name: lambda peer=peer: run(peer) for name, peer in peers.items()}, rounds)
+    results = race({name: partial(run, peer) for name, peer in peers.items()}, rounds)
     bench.show(f"a call, of {count:,}", results, baseline=JOBLIB_STREAM)
     ours, theirs = results[WRENML].median, results[JOBLIB_STREAM].median
     bench.compare(f"imap, a call of {count:,}", ours, theirs, JOBLIB_STREAM, 0.7)
+    bench.note(
+        f"ratio to joblib kept open, batch size already learnt: {ours / results[JOBLIB_KEPT].median:.2f}"
+    )
     if PPE_FORK in results:
         bench.compare(f"imap, a call of {count:,}", ours, results[PPE_FORK].median, PPE_FORK, 0.1)
 
 
 def measure(bench: Bench) -> None:
     """Race `imap` over many elements, and over so many that how it begins no longer counts."""
-    with opened([WRENML, PPE_FORK, JOBLIB, JOBLIB_STREAM]) as peers:
+    with opened([WRENML, PPE_FORK, JOBLIB, JOBLIB_STREAM, JOBLIB_KEPT]) as peers:
         contest(bench, peers, bench.size(10_000, 100), bench.rounds(5))
         streams = {name: peer for name, peer in peers.items() if name != PPE_FORK}
         contest(bench, streams, bench.size(50_000, 200), bench.rounds(5))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from _bench import Bench, main, race, seconds
 from _peers import LOKY, PPE_FORK, PPE_SPAWN, WRENML, Peer, opened
 
@@ -23,7 +25,7 @@ def measure(bench: Bench) -> None:
         return duration / count
 
     with opened([WRENML, PPE_FORK, PPE_SPAWN, LOKY]) as peers:
-        results = race({name: lambda peer=peer: run(peer) for name, peer in peers.items()}, bench.rounds(5))
+        results = race({name: partial(run, peer) for name, peer in peers.items()}, bench.rounds(5))
     bench.show(f"a call, of {count:,}", results, baseline=PPE_FORK)
     bench.compare("map, a call", results[WRENML].median, results[PPE_FORK].median, PPE_FORK, 0.1)
 
