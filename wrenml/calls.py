@@ -98,6 +98,10 @@ class Calls:
         """Whether the call has its outcome."""
         return bool(self._settled[call])
 
+    def is_in_flight(self, call: int) -> bool:
+        """Whether a worker has the call, and no outcome has come."""
+        return not self._settled[call] and any(i.first <= call < i.stop for i in self._in_flight.values())
+
     def all_settled(self, first: int, stop: int) -> bool:
         """Whether all calls of a range have their outcomes."""
         return self._settled.find(0, first, stop) < 0

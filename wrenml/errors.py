@@ -9,7 +9,7 @@
     │   ├── KeyNotFoundError (FileNotFoundError)
     │   ├── AccessDeniedError (PermissionError)
     │   └── StorageUnavailableError (ConnectionError)
-    ├── SerializationError (TypeError)
+    ├── SerializationError (TypeError, PicklingError)
     │   ├── FunctionNotSerializable
     │   ├── ArgumentNotSerializable
     │   └── ResultNotSerializable
@@ -21,9 +21,9 @@
     │   ├── CallExited
     │   ├── CallCancelled (CancelledError)
     │   ├── InputFailed
-    │   ├── InitializerFailed
+    │   ├── InitializerFailed (BrokenExecutor)
     │   ├── RemoteError                     the user's exception, where it cannot be rebuilt here
-    │   └── WorkerLost
+    │   └── WorkerLost (BrokenExecutor)
     │       ├── WorkerCrashed
     │       └── WorkerOutOfMemory
     ├── JobNotFoundError (LookupError)
@@ -36,7 +36,8 @@ A class's docstring is its default message.
 
 from __future__ import annotations
 
-from concurrent.futures import CancelledError
+from concurrent.futures import BrokenExecutor, CancelledError
+from pickle import PicklingError
 
 __all__ = [
     "AccessDeniedError",
@@ -104,7 +105,7 @@ class StorageUnavailableError(StorageError, ConnectionError):
     """The storage could not be reached."""
 
 
-class SerializationError(WrenmlError, TypeError):
+class SerializationError(WrenmlError, TypeError, PicklingError):
     """An object cannot be pickled."""
 
 
@@ -164,7 +165,7 @@ class InputFailed(CallError):
     """A future given as an argument failed, so the call was not started."""
 
 
-class InitializerFailed(CallError):
+class InitializerFailed(CallError, BrokenExecutor):
     """The initializer raised in the worker, so the call was not started."""
 
 
@@ -187,7 +188,7 @@ class RemoteError(CallError):
         self.remote_traceback = remote_traceback
 
 
-class WorkerLost(CallError):
+class WorkerLost(CallError, BrokenExecutor):
     """The worker ended before the call did."""
 
 

@@ -13,18 +13,21 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack, cast
 
 from wrenml.attaching import attach
+from wrenml.concurrent import ConcurrentExecutor
 from wrenml.errors import ConfigError
 from wrenml.events import Hook
 from wrenml.futurelist import FutureList
 from wrenml.futures import Future
 from wrenml.imap import stream
 from wrenml.monitor.job import Job
+from wrenml.opened import OpenJobs, name_of
 from wrenml.options import MapOptions, Options, resolve_options
 from wrenml.references import Ref
 from wrenml.session import Session
@@ -36,8 +39,6 @@ __all__ = ["Executor"]
 T = TypeVar("T")
 R = TypeVar("R")
 P = ParamSpec("P")
-
-_OPEN_JOBS = 16
 
 
 class Executor:
@@ -63,8 +64,7 @@ class Executor:
         self._session = session
         self._options = options
         self._remake = remake
-        self._open: dict[tuple[bytes, str, str], Job] = {}
-        self._lock = threading.Lock()
+        self._singles = OpenJobs(session, options)
 
     # Maps
 
@@ -148,9 +148,9 @@ class Executor:
 
         def start(first: list[T]) -> Job:
             packer = self._session.packer(seen={})
-            function = packer.dumps(fn)
+            function = self._session.pack_function(fn, packer)
             packer.dumps_many(first)
-            return self._session.new_job(function, packer, resolved, _name(fn), Applied.ITEM)
+            return self._session.new_job(function, packer, resolved, name_of(fn), Applied.ITEM)
 
         return stream(self._session, start, iterable, window, ordered=ordered)
 
@@ -172,12 +172,29 @@ class Executor:
         Futures among the arguments, at any depth, are replaced by their results on the worker; the call starts when
         they are there.
         """
-        return self._call(fn, (args, kwargs), self._options, Applied.KEYWORDS)
+        return self._singles.call(fn, (args, kwargs), Applied.KEYWORDS)
 
     def call_async(self, fn: Callable[[T], R], data: T, /, **options: Unpack[MapOptions]) -> Future[R]:
         """Call ``fn(data)``; return its future (PyWren)."""
         resolved = resolve_options(cast("Mapping[str, object]", options), base=self._options)
-        return self._call(fn, data, resolved, Applied.ITEM)
+        return self._singles.call(fn, data, Applied.ITEM, resolved)
+
+    def concurrent(
+        self, initializer: Callable[..., object] | None = None, initargs: Iterable[object] = ()
+    ) -> concurrent.futures.Executor:
+        """The standard library's face of this executor, for tools that expect one.
+
+        Its ``map`` returns results, and its futures cannot be cancelled once a worker has the call. Shutting it
+        down ends neither this executor nor its workers. See `wrenml.concurrent` for the differences.
+
+        Parameters
+        ----------
+        initializer : callable, optional
+            Called with `initargs` in each worker before the first call; instead of the option `initializer`.
+        initargs : iterable
+            Its arguments.
+        """
+        return ConcurrentExecutor(self._session, self._options, initializer, tuple(initargs))
 
     # Storage
 
@@ -234,8 +251,7 @@ class Executor:
         cancel_futures : bool, default False
             Cancel the calls that have no outcome yet.
         """
-        for job in list(self._open.values()):
-            self._session.monitor.close_job(job)
+        self._singles.close()
         if wait or cancel_futures:
             self._session.close(cancel=cancel_futures)
         else:
@@ -276,50 +292,11 @@ class Executor:
             )
         seen: dict[tuple[str, int], Future[object]] = {}
         packer = session.packer(seen)
-        function = packer.dumps(fn)
-        packed = packer.dumps_many(items)
-        job = session.new_job(function, packer, options, _name(fn), applied)
+        with packer.snapshot():
+            function = session.pack_function(fn, packer)
+            packed = packer.dumps_many(items)
+        job = session.new_job(function, packer, options, name_of(fn), applied)
         futures: list[Future[object]] = [Future(job, call) for call in range(len(items))]
         job.futures = futures
         session.add_calls(job, packed, seen, close=True)
         return FutureList(cast("list[Future[R]]", futures), job)
-
-    def _call(self, fn: Callable[..., R], item: object, options: Options, applied: str) -> Future[R]:
-        session = self._session
-        session.check_open()
-        seen: dict[tuple[str, int], Future[object]] = {}
-        packer = session.packer(seen)
-        function = packer.dumps(fn)
-        packed = packer.dumps_many([item])
-        if packed.errors:
-            raise packed.errors[0]
-        modules = ",".join(sorted(packer.modules))
-        with self._lock:
-            job = self._open_job(function, applied, modules, options, lambda: session.new_job(function, packer, options, _name(fn), applied))
-            future: Future[R] = Future(job, job.calls.total)
-            futures = cast("dict[int, Future[object]]", job.futures)
-            futures[job.calls.total] = cast("Future[object]", future)
-            session.add_calls(job, packed, seen, close=False)
-        return future
-
-    def _open_job(
-        self, function: bytes, applied: str, modules: str, options: Options, make: Callable[[], Job]
-    ) -> Job:
-        """The job that calls of this function are added to, one after another."""
-        key = (function, f"{applied} {id(options)}", modules)
-        job = self._open.get(key)
-        if job is None or job.calls.total >= options.max_calls:
-            job = make()
-            job.futures = {}
-            if options is self._options:
-                self._open[key] = job
-            else:
-                job.closed = True
-            while len(self._open) > _OPEN_JOBS:
-                self._session.monitor.close_job(self._open.pop(next(iter(self._open))))
-        return job
-
-
-def _name(fn: Callable[..., object]) -> str:
-    inner = getattr(fn, "func", fn)
-    return str(getattr(inner, "__name__", type(inner).__name__))

@@ -10,7 +10,8 @@ import concurrent.futures
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures._base import CANCELLED_AND_NOTIFIED, FINISHED, PENDING
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING
+from types import TracebackType
 from typing import NamedTuple, Protocol, TypeVar, cast
 
 from wrenml.errors import CallCancelled
@@ -18,6 +19,9 @@ from wrenml.errors import CallCancelled
 __all__ = ["Future", "Owner", "Raw"]
 
 R = TypeVar("R")
+
+_CANCELLED = (CANCELLED_AND_NOTIFIED, CANCELLED)
+_OVER = (FINISHED, *_CANCELLED)
 
 
 class Raw(NamedTuple):
@@ -68,6 +72,7 @@ class Future(concurrent.futures.Future[R]):
         self._call = call
         self._raw: Raw | None = None
         self._decoded = False
+        self._traceback: TracebackType | None = None
 
     @property
     def owner(self) -> Owner | None:
@@ -113,7 +118,7 @@ class Future(concurrent.futures.Future[R]):
         if check_only and not self.done():
             return cast("R", None)
         self._wait(timeout)
-        if self._state == CANCELLED_AND_NOTIFIED:
+        if self._state in _CANCELLED:
             if not throw_except:
                 return cast("R", None)
             raise CallCancelled(f"call {self._call} of job {self.job_id} was cancelled")
@@ -122,7 +127,8 @@ class Future(concurrent.futures.Future[R]):
             if not throw_except:
                 return cast("R", None)
             try:
-                raise self._exception
+                # With the traceback it came with, or each reading would add the frames of the one before.
+                raise self._exception.with_traceback(self._traceback)
             finally:
                 # Break the cycle exception -> traceback -> frame -> self.
                 self = None  # type: ignore[assignment]  # noqa: PLW0642
@@ -139,7 +145,7 @@ class Future(concurrent.futures.Future[R]):
             If the call was cancelled.
         """
         self._wait(timeout)
-        if self._state == CANCELLED_AND_NOTIFIED:
+        if self._state in _CANCELLED:
             raise CallCancelled(f"call {self._call} of job {self.job_id} was cancelled")
         self._decode()
         return self._exception
@@ -164,12 +170,12 @@ class Future(concurrent.futures.Future[R]):
         return self._exception is not None or (self._raw is not None and self._raw.failure is not None)
 
     def _wait(self, timeout: float | None) -> None:
-        if self._state in (FINISHED, CANCELLED_AND_NOTIFIED):
+        if self._state in _OVER:
             return
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._condition:
             # The condition is shared by the job, so being woken does not mean being meant.
-            while self._state not in (FINISHED, CANCELLED_AND_NOTIFIED):
+            while self._state not in _OVER:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     raise TimeoutError(f"call {self._call} of job {self.job_id} has no outcome after {timeout:g} s")
@@ -185,6 +191,7 @@ class Future(concurrent.futures.Future[R]):
             if not self._decoded:
                 self._result = cast("R", result)
                 self._exception = exception
+                self._traceback = None if exception is None else exception.__traceback__
                 self._raw = raw._replace(bodies=None)
                 self._decoded = True
 
@@ -217,6 +224,8 @@ class Future(concurrent.futures.Future[R]):
         return self._owner.reference(self._call)
 
     def __repr__(self) -> str:
+        if self._owner is None:
+            return super().__repr__()
         state = {PENDING: "pending", CANCELLED_AND_NOTIFIED: "cancelled", FINISHED: "done"}.get(self._state, self._state)
         if self._state == FINISHED and self._failed():
             state = "failed"

@@ -40,7 +40,9 @@ class OpenJobs:
         self._jobs: dict[tuple[bytes, str, str], Job] = {}
         self._lock = threading.RLock()  # inline, a call may add calls
 
-    def call(self, fn: Callable[..., R], item: object, applied: str, options: Options | None = None) -> Future[R]:
+    def call(
+        self, fn: Callable[..., R], item: object, applied: str, options: Options | None = None
+    ) -> Future[R]:
         """Add a call.
 
         Parameters

@@ -12,11 +12,11 @@ ALL = [getattr(errors, name) for name in errors.__all__]
 
 
 def drawn_tree() -> dict[str, tuple[str, str | None]]:
-    """Name of each class drawn in the module's docstring: its parent, and its built-in base."""
+    """Name of each class drawn in the module's docstring: its parent, and its other bases."""
     tree: dict[str, tuple[str, str | None]] = {}
     above: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
-        found = re.match(r"    ([│├└─ ]*)(\w+)(?: \((\w+)\))?(?:  |$)", line)
+        found = re.match(r"    ([│├└─ ]*)(\w+)(?: \(([\w, ]+)\))?(?:  |$)", line)
         if found:
             depth = len(found[1]) // 4
             above[depth:] = [found[2]]
@@ -26,7 +26,7 @@ def drawn_tree() -> dict[str, tuple[str, str | None]]:
 
 def test_the_drawing_is_the_tree() -> None:
     defined = {
-        cls.__name__: (cls.__bases__[0].__name__, cls.__bases__[1].__name__ if cls.__bases__[1:] else None)
+        cls.__name__: (cls.__bases__[0].__name__, ", ".join(base.__name__ for base in cls.__bases__[1:]) or None)
         for cls in ALL
     }
     assert drawn_tree() == defined
