@@ -16,6 +16,7 @@ from wrenml.executor import Executor
 from wrenml.futures import Future
 from wrenml.invoke.inline import InlineInvoker
 from wrenml.invoke.local import LocalInvoker
+from wrenml.monitor.expiry import expire_daily
 from wrenml.observe import say_backend, standard_hooks
 from wrenml.options import MapOptions, Options, resolve_options
 from wrenml.rootkey import RootKey, load_root_key
@@ -81,6 +82,7 @@ def _local(workers: int | None, options: Options, folder: str) -> Executor:
     count = workers or usable_cpus()
     invoker = LocalInvoker(storage, count, folder)
     session = Session("local", storage, root, invoker, count, threaded=True, reopen=reopened_future)
+    expire_daily(folder)
     return _observed(Executor(session, options, (_local, (workers, options, folder))))
 
 

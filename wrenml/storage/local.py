@@ -76,7 +76,7 @@ class LocalStorage:
         """Write an object; see `wrenml.storage.base.Objects.put`."""
         path = self._path(key)
         # Spares writing what would not be kept.
-        if if_absent and os.path.isfile(path):
+        if if_absent and os.path.isfile(path) and _refresh(path):
             return False
         try:
             temporary = self._write_beside(path, as_buffers(data))
@@ -253,6 +253,17 @@ class LocalStorage:
             if len(self._real) >= _KNOWN_FOLDERS:
                 self._real.clear()
             self._real.add(folder)
+
+
+def _refresh(path: str) -> bool:
+    """Make a file count as new for who removes old ones; False if it is gone."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # it is another user's
+    return True
 
 
 def _write_error(error: OSError, key: str, path: str) -> StorageError:
