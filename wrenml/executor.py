@@ -146,11 +146,11 @@ class Executor:
             raise ConfigError(f"window={window!r}: give 1 or more, or None")
         self._session.check_open()
 
-        def start(first: list[T]) -> Job:
+        def start(first: list[T]) -> tuple[Job, set[str]]:
             packer = self._session.packer(seen={})
             function = self._session.pack_function(fn, packer)
             packer.dumps_many(first)
-            return self._session.new_job(function, packer, resolved, name_of(fn), Applied.ITEM)
+            return self._session.new_job(function, packer, resolved, name_of(fn), Applied.ITEM), packer.modules
 
         return stream(self._session, start, iterable, window, ordered=ordered)
 

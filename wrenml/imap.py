@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from wrenml.errors import CallCancelled
 from wrenml.futures import Future, Raw
@@ -23,7 +23,12 @@ _PULL_CALLS = 2_000
 
 
 def stream(
-    session: Session, start: Callable[[list[T]], Job], iterable: Iterable[T], window: int | None, *, ordered: bool
+    session: Session,
+    start: Callable[[list[Any]], tuple[Job, set[str]]],
+    iterable: Iterable[T],
+    window: int | None,
+    *,
+    ordered: bool,
 ) -> Iterator[R]:
     """Yield results while pulling input, in the caller's thread.
 
@@ -32,7 +37,7 @@ def stream(
     session : Session
         Runs the calls.
     start : callable
-        Makes the job when the first elements are known.
+        Makes a job for elements like the ones given; returns it with the names of the modules it knows of.
     iterable : iterable
         Pulled no further ahead than the window.
     window : int, optional
@@ -45,10 +50,9 @@ def stream(
     if not first:
         source.raise_failure()
         return
-    job = start(first)
-    streamed = _Stream(session, job, source, window, ordered=ordered)
+    streamed = _Stream(session, start, source, window, ordered=ordered)
     try:
-        streamed.submit(first)
+        streamed.begin(first)
         yield from cast("Iterator[R]", streamed.results())
     finally:
         streamed.close()
@@ -86,21 +90,45 @@ class _Source:
 
 
 class _Stream:
+    """One iteration under way.
+
+    Its calls belong to one job, unless elements turn up that need local modules the job did not bring along: then
+    the results before them are yielded, and another job goes on.
+    """
+
     def __init__(
-        self, session: Session, job: Job, source: _Source, window: int | None, *, ordered: bool
+        self,
+        session: Session,
+        start: Callable[[list[Any]], tuple[Job, set[str]]],
+        source: _Source,
+        window: int | None,
+        *,
+        ordered: bool,
     ) -> None:
         self._session = session
-        self._job = job
+        self._start = start
         self._source = source
         self._window = window
         self._ordered = ordered
-        self._packer = session.packer(seen={})
+        self._held: list[object] = []
         self._yielded = 0
+        self._job: Job
+        self._modules: set[str]
 
-    def submit(self, items: list[object]) -> None:
+    def begin(self, items: list[object]) -> None:
+        self._job, self._modules = self._start(items)
+        self._yielded = 0
+        self._submit(items)
+
+    def _submit(self, items: list[object]) -> None:
         seen: dict[tuple[str, int], Future[object]] = {}
-        packed = self._session.packer(seen).dumps_many(items, start=self._job.calls.total)
-        self._session.add_calls(self._job, packed, seen, close=self._source.exhausted)
+        packer = self._session.packer(seen)
+        packed = packer.dumps_many(items, start=self._job.calls.total)
+        if packer.modules <= self._modules or not self._session.brings_modules(packer.modules - self._modules):
+            self._modules |= packer.modules
+            self._session.add_calls(self._job, packed, seen, close=self._source.exhausted)
+        else:
+            self._held = items
 
     def _room(self) -> int:
         if self._window is not None:
@@ -113,24 +141,28 @@ class _Stream:
 
     def _fill(self) -> None:
         """Pull what the window has room for, in steps of some size: each costs a look at the workers."""
-        if self._source.exhausted:
+        if self._source.exhausted or self._held:
             return
         window = self._room()
         room = window - (self._job.calls.total - self._yielded)
         if room * 4 >= window or room >= _PULL_CALLS:
             items = self._source.pull(min(room, _PULL_CALLS))
             if items:
-                self.submit(items)
+                self._submit(items)
             if self._source.exhausted:
                 self._session.monitor.close_job(self._job)
 
     def results(self) -> Iterator[object]:
-        job = self._job
         while True:
             self._fill()
-            if self._yielded == job.calls.total and self._source.exhausted:
-                self._source.raise_failure()
-                return
+            if self._yielded == self._job.calls.total:
+                if self._held:
+                    self._session.monitor.close_job(self._job)
+                    held, self._held = self._held, []
+                    self.begin(held)
+                elif self._source.exhausted:
+                    self._source.raise_failure()
+                    return
             for call, raw in self._next():
                 self._yielded += 1
                 yield self._decoded(call, raw)

@@ -190,6 +190,10 @@ class Session:
         self.jobs[job.id] = job
         return job
 
+    def brings_modules(self, names: set[str]) -> bool:
+        """Whether calls that refer to these modules would have to bring local modules along."""
+        return self._travels and modules.collect(names) is not None
+
     def _spec(self, function: bytes, packer: Packer, options: Options, applied: str) -> JobSpec:
         initializer = None if options.initializer is None else packer.dumps(options.initializer)
         finalizer = None if options.finalizer is None else packer.dumps(options.finalizer)

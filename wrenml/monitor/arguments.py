@@ -155,8 +155,9 @@ class Arguments:
 
     def _find(self, call: int) -> Chunk:
         chunks = self._chunks
-        if chunks[0].first <= call < chunks[0].stop:
-            return chunks[0]
+        for chunk in (chunks[0], chunks[-1]):
+            if chunk.first <= call < chunk.stop:
+                return chunk
         return chunks[bisect_right(chunks, call, key=lambda chunk: chunk.first) - 1]
 
     def take(self, first: int, count: int) -> tuple[memoryview, memoryview]:

@@ -76,6 +76,7 @@ class Environment:
         self._switched = switched
         self._jobs: dict[str, LoadedJob] = {}
         self._inputs: dict[tuple[str, int], Input] = {}
+        self._verified: set[bytes] = set()
         self._unpacker = Unpacker(self.blob, self._input)
         self._archive: str | None = None
         self._active: str | None = None
@@ -83,8 +84,19 @@ class Environment:
         self.loads = self._unpacker.loads
 
     def blob(self, digest: bytes) -> Buffer:
-        """A content-addressed object, over memory that belongs to the caller alone."""
-        return self._storage.get(blob_key(digest.hex()))
+        """A content-addressed object, over memory that belongs to the caller alone.
+
+        Raises
+        ------
+        AuthenticationError
+            If the stored bytes are not those of the digest; checked once, when the object is first read.
+        """
+        data = self._storage.get(blob_key(digest.hex()))
+        if digest not in self._verified:
+            if sha256(data).digest() != digest:
+                raise AuthenticationError("a stored object is not the one that the request names; it was not unpickled")
+            self._verified.add(digest)
+        return data
 
     def arguments(self, request: Request) -> Buffer:
         """The packed arguments of a request, wherever they lie.
