@@ -38,6 +38,11 @@ class Capture:
         self._descriptor = descriptor
         self._start = os.lseek(descriptor, 0, os.SEEK_END)
 
+    @property
+    def start(self) -> int:
+        """Where what is written next begins."""
+        return self._start
+
     def take(self) -> tuple[str, int] | None:
         """Return what was written since the last time, and its length in bytes; None if nothing was."""
         end = os.lseek(self._descriptor, 0, os.SEEK_CUR)

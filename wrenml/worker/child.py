@@ -22,7 +22,7 @@ from wrenml.storage.base import Buffer, Storage
 from wrenml.worker.capture import Capture
 from wrenml.worker.guard import Guard
 from wrenml.worker.job import Environment
-from wrenml.worker.marks import map_marks
+from wrenml.worker.marks import OUTPUT, map_marks
 from wrenml.worker.pipe import pack_reply, read_request
 from wrenml.worker.relay import Relay
 from wrenml.worker.run import Aftermath, Runner
@@ -42,9 +42,10 @@ def main() -> None:
     faulthandler.enable(sys.stderr)
     faulthandler.register(DUMP_SIGNAL, sys.stderr, all_threads=True)
     storage = open_storage(url) if url else Relay(sock)
-    child = _Child(sock, storage, worker)
+    numbers = map_marks(int(marks))
+    child = _Child(sock, storage, numbers, worker)
     environment = Environment(storage, folder, child.rebase)
-    runner = Runner(environment, child.emit, map_marks(int(marks)), child.after, bytes.fromhex(worker))
+    runner = Runner(environment, child.emit, numbers, child.after, bytes.fromhex(worker))
     while (received := read_request(sock)) is not None:
         child.begin(received[0].job, received[0].first)
         if not runner.run(*received):
@@ -55,8 +56,9 @@ def main() -> None:
 class _Child:
     """What the runner needs of a process of its own: capture, clean-up and the way back."""
 
-    def __init__(self, sock: socket.socket, storage: Storage | Relay, worker: str) -> None:
+    def __init__(self, sock: socket.socket, storage: Storage | Relay, marks: memoryview, worker: str) -> None:
         self._sock = sock
+        self._marks = marks
         self._storage = storage
         self._worker = worker
         self._capture = Capture(1)
@@ -76,6 +78,8 @@ class _Child:
 
     def after(self) -> Aftermath | None:
         output = self._capture.take()
+        if output is not None:
+            self._marks[OUTPUT] = self._capture.start
         clean = self._guard is None or self._guard.restore()
         return None if clean and output is None else Aftermath(output, clean)
 

@@ -1,4 +1,4 @@
-"""Why a worker child ended, in words a user can act on; and outcomes for the calls it could not report itself."""
+"""Why a worker child ended, in words a user can act on; and outcomes of calls it could not report itself."""
 
 from __future__ import annotations
 
@@ -61,15 +61,18 @@ def ending(reason: Reason | None, death: Death, limits: Limits) -> tuple[Excepti
     where = f" It was here:\n{reason.detail.strip()}" if reason is not None and reason.detail.strip() else ""
     if reason is not None and reason.what == "deadline":
         return CallTimeout(
-            "the call was out of time: it still ran when the invocation's time was over. Give the function a longer "
-            f"timeout, or the call less to do.{where}"
+            "the call was out of time: it still ran when the invocation's time was over. Give the function a "
+            f"longer timeout, or the call less to do.{where}"
         ), True
     if reason is not None and reason.what == "time":
-        return CallTimeout(f"the call was out of time: it ran longer than its limit of {limits.timeout:g} s.{where}"), True
+        return CallTimeout(
+            f"the call was out of time: it ran longer than its limit of {limits.timeout:g} s.{where}"
+        ), True
     if reason is not None and reason.what == "memory":
         peak = reason.peak_kb // 1024
         return WorkerOutOfMemory(
-            f"the call used {peak} MB, more than its limit of {limits.memory_mb} MB; raise memory_mb= or use less.",
+            f"the call used {peak} MB, more than its limit of {limits.memory_mb} MB; "
+            "raise memory_mb= or use less.",
             limits.memory_mb,
             peak,
         ), True
@@ -81,7 +84,11 @@ def ending(reason: Reason | None, death: Death, limits: Limits) -> tuple[Excepti
         name = signal.Signals(death.signal).name
     except ValueError:
         name = f"signal {death.signal}"
-    trace = death.output[death.output.find("Fatal Python error") :] if "Fatal Python error" in death.output else ""
+    trace = (
+        death.output[death.output.find("Fatal Python error") :]
+        if "Fatal Python error" in death.output
+        else ""
+    )
     text = f"the worker process was ended by {name} while it ran the call"
     return WorkerCrashed(f"{text}.\n{trace.strip()}" if trace else f"{text}.", death.signal), False
 

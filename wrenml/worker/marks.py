@@ -1,7 +1,7 @@
-"""Three numbers that a worker child and its supervisor share in memory.
+"""Four numbers that a worker child and its supervisor share in memory.
 
-Calls are numbered through a child's life. The child says which it is running and since when; the supervisor says
-where to stop. So a supervisor knows at any time which call it would lose, and can take back what has not started,
+Calls are numbered through a child's life. The child says which it is running, since when, and where in the captured
+output that call's begins; the supervisor says where to stop. So a supervisor knows at any time which call it would lose, and can take back what has not started,
 without a message that a busy child could not read.
 """
 
@@ -10,11 +10,12 @@ from __future__ import annotations
 import mmap
 import os
 
-__all__ = ["CURRENT", "LIMIT", "NEVER", "SIZE", "STARTED", "anonymous_file", "map_marks"]
+__all__ = ["CURRENT", "LIMIT", "NEVER", "OUTPUT", "SIZE", "STARTED", "anonymous_file", "map_marks"]
 
 CURRENT = 0  # number of the call that runs; 0 before the first
 STARTED = 1  # monotonic nanoseconds when it started; 0 while idle
 LIMIT = 2  # number of the first call that must not start any more
+OUTPUT = 3  # where what the running call writes begins in the captured output, bytes
 SIZE = 64
 NEVER = 2**63
 

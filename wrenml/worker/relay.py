@@ -1,4 +1,4 @@
-"""How a child without a storage of its own reads and reports: through its supervisor, over the pipe they share.
+"""How a child without a storage of its own reads and reports: through its supervisor, over their pipe.
 
 ::
 
@@ -6,9 +6,9 @@
     child ◀──answer: an open file── supervisor
     child ──outcomes, bodies and all──▶ supervisor ──commit──▶ storage
 
-So a child on Lambda needs neither an AWS client nor wrenml's permissions, whatever variables a job sets, and what it
-reads is not copied through the pipe. A child has one request at a time: what it reads next is either the answer it
-waits for or its next request.
+So a child on Lambda needs neither an AWS client nor credentials for one, whatever variables a job sets, and
+what it reads is not copied through the pipe. A child has one request at a time: what it reads next is either
+the answer it waits for or its next request.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Relay:
         self._sock = sock
 
     def get(self, key: str, *, start: int = 0, stop: int | None = None) -> Buffer:
-        """Read an object or a range of it, as `wrenml.storage.base.Objects.get` does: over fresh, private memory."""
+        """Read an object or a range, over fresh, private memory; see `wrenml.storage.base.Objects.get`."""
         question = json.dumps([key, start, stop]).encode()
         self._sock.sendall(_HEAD.pack(_QUESTION, 0, 0, len(question), 0) + question)
         answer, files, _, _ = socket.recv_fds(self._sock, _ANSWER.size, 1)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import wrenml
 from wrenml.storage.base import Buffer
 from wrenml.worker.capture import read_output
-from wrenml.worker.marks import CURRENT, LIMIT, NEVER, SIZE, STARTED, anonymous_file, map_marks
+from wrenml.worker.marks import CURRENT, LIMIT, NEVER, OUTPUT, SIZE, STARTED, anonymous_file, map_marks
 
 __all__ = ["Child", "Death", "Lifeline"]
 
@@ -51,7 +51,7 @@ class Lifeline:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a child ended: by a signal or with an exit code, and the last it wrote (a native traceback, perhaps)."""
+    """How a child ended: by a signal or with an exit code, and the last that its last call wrote."""
 
     signal: int | None
     code: int | None
@@ -229,7 +229,9 @@ class Child:
             code = self._process.wait()
         self.kill()
         size = os.fstat(self._output).st_size
-        output = os.pread(self._output, _STACK_BYTES, max(0, size - _STACK_BYTES)).decode(errors="replace")
+        # A flood that was cut may have left the file shorter than where the call began.
+        begin = self.marks[OUTPUT] if self.marks[OUTPUT] <= size else 0
+        output = os.pread(self._output, _STACK_BYTES, max(begin, size - _STACK_BYTES)).decode(errors="replace")
         os.close(self._output)
         os.close(self._marks_file)
         self._remove_folder()
