@@ -2,8 +2,11 @@
 
 Nodes off every cycle are hashed from their children. The nodes of a cycle (mutually recursive functions,
 say) are told apart by rounds of refinement, as in minimising an automaton: each round hashes a node's label
-with its children's last hashes, until no round tells more nodes apart. Nodes that behave alike get equal
-digests.
+with its children's last hashes, until no round tells more nodes apart.
+
+Equal digests mean that nothing tells the two graphs apart, and graphs built alike get equal digests. The
+converse has one gap: a cycle written out for some steps before it closes differs from the same cycle closed
+at once. That costs a miss; closing it would cost time quadratic in the length of a chain.
 """
 
 from __future__ import annotations
