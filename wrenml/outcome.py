@@ -12,24 +12,24 @@ A success without output costs 44 bytes and its pickled result; everything else 
 from __future__ import annotations
 
 import json
+import mmap
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from wrenml.auth import TAG_SIZE, tag, verify
 from wrenml.errors import AuthenticationError, WireError
 
 __all__ = ["HEAD_SIZE", "RECORD", "Frame", "Outcome", "Status", "Timings", "parse_frame", "seal_frame"]
 
-Buffer = bytes | bytearray | memoryview
+Buffer = bytes | bytearray | memoryview | mmap.mmap
 
 MAGIC = b"wrn1"
 _HEAD = struct.Struct("<4sBBHIIQIIQdd8s32s")
 HEAD_SIZE = _HEAD.size + TAG_SIZE
-RECORD = struct.Struct(
-    "<QBBHIdQIQ"
-)  # call, status, retries, -, extra bytes, started, ran ns, unpickled us, body bytes
+RECORD = struct.Struct("<QBBHIdQIQ")  # call, status, retries, -, extra bytes, started, ran ns, unpickled us, body bytes
 _COLD = 1
 
 
@@ -68,28 +68,51 @@ class Outcome:
     body_bytes: int
 
 
+class _Head(NamedTuple):
+    """The fixed part of a frame, without its tag."""
+
+    magic: bytes
+    version: int
+    flags: int
+    padding: int
+    calls: int
+    attempt: int
+    first: int
+    peak_kb: int
+    extra_bytes: int
+    body_bytes: int
+    sent: float
+    stored: float
+    worker: bytes
+    body_sha256: bytes
+
+
 class Frame:
     """An authenticated frame; make one with `parse_frame`."""
 
-    __slots__ = ("_bodies_at", "_extras", "_head", "_records", "attempt", "bodies", "body_sha256", "count", "first")
+    __slots__ = ("_extras", "_head", "_records", "bodies", "bodies_at")
 
-    def __init__(
-        self, head: tuple[object, ...], records: memoryview, extras: memoryview, bodies: Buffer | None
-    ) -> None:
+    def __init__(self, head: _Head, records: memoryview, extras: memoryview) -> None:
         self._head = head
-        self._bodies_at = HEAD_SIZE + len(records) + len(extras)
         self._records = records
         self._extras = extras
-        self.count: int = head[4]  # type: ignore[assignment]
-        self.attempt: int = head[5]  # type: ignore[assignment]
-        self.first: int = head[6]  # type: ignore[assignment]
-        self.body_sha256: bytes = head[13]  # type: ignore[assignment]
-        self.bodies = bodies
+        self.bodies_at = HEAD_SIZE + len(records) + len(extras)
+        self.bodies: Buffer | None = None
 
     @property
-    def bodies_at(self) -> int:
-        """Where the bodies begin, counted from the frame's first byte."""
-        return self._bodies_at
+    def count(self) -> int:
+        """How many outcomes it holds."""
+        return self._head.calls
+
+    @property
+    def first(self) -> int:
+        """The first call of the invocation it belongs to."""
+        return self._head.first
+
+    @property
+    def attempt(self) -> int:
+        """The attempt of the invocation it belongs to."""
+        return self._head.attempt
 
     @property
     def has_extras(self) -> bool:
@@ -97,14 +120,24 @@ class Frame:
         return len(self._extras) > 0
 
     @property
+    def extras(self) -> memoryview:
+        """The JSON texts that the records count, one after another."""
+        return self._extras
+
+    @property
+    def cold(self) -> bool:
+        """Whether the worker's environment was new."""
+        return bool(self._head.flags & _COLD)
+
+    @property
     def peak_mb(self) -> float:
         """Peak memory of the worker, MB."""
-        return self._head[7] / 1024  # type: ignore[operator]
+        return self._head.peak_kb / 1024
 
     @property
     def body_bytes(self) -> int:
         """Length of all bodies together, bytes."""
-        return self._head[9]  # type: ignore[return-value]
+        return self._head.body_bytes
 
     def records(self) -> Iterator[tuple[int, int, int, int, int, float, int, int, int]]:
         """Iterate over the raw records: the hot path of settling."""
@@ -112,24 +145,26 @@ class Frame:
 
     def outcomes(self) -> Iterator[tuple[Outcome, int, int]]:
         """Iterate over (outcome, start of its body, end of its body), the latter relative to the bodies."""
-        _, _, flags, _, _, attempt, _, peak_kb, _, _, sent, stored, worker, _ = self._head
+        head = self._head
         at = body = 0
         for call, status, retries, _, extra_len, started, ran, unpickled, body_len in self.records():
             extra = json.loads(bytes(self._extras[at : at + extra_len])) if extra_len else {}
-            timings = Timings(sent, started, unpickled / 1e6, ran / 1e9, stored)  # type: ignore[arg-type]
-            outcome = Outcome(
-                call,
-                attempt,
-                status,
-                retries,
-                timings,
-                peak_kb / 1024,
-                bool(flags & _COLD),  # type: ignore[arg-type,operator]
-                worker.hex(),
-                extra,
-                body_len,  # type: ignore[attr-defined]
+            yield (
+                Outcome(
+                    call=call,
+                    attempt=head.attempt,
+                    status=status,
+                    retries=retries,
+                    timings=Timings(head.sent, started, unpickled / 1e6, ran / 1e9, head.stored),
+                    peak_mb=self.peak_mb,
+                    cold=bool(head.flags & _COLD),
+                    worker=head.worker.hex(),
+                    extra=extra,
+                    body_bytes=body_len,
+                ),
+                body,
+                body + body_len,
             )
-            yield outcome, body, body + body_len
             at += extra_len
             body += body_len
 
@@ -140,7 +175,7 @@ class Frame:
 
     def check_bodies(self, bodies: Buffer) -> None:
         """Raise `AuthenticationError` unless these are the bodies the worker wrote."""
-        if sha256(bodies).digest() != self.body_sha256:
+        if sha256(bodies).digest() != self._head.body_sha256:
             raise AuthenticationError(
                 "a result was changed or truncated after its worker wrote it; it was not unpickled. Run the call again."
             )
@@ -222,21 +257,21 @@ def parse_frame(data: Buffer, job: str, key_of: Callable[[int, int], bytes]) -> 
     if len(view) < HEAD_SIZE or view[:4] != MAGIC:
         raise WireError("not an outcome frame: too short, or other bytes than an outcome begins with")
     raw = view[: _HEAD.size]
-    head = _HEAD.unpack(raw)
-    records_end = HEAD_SIZE + head[4] * RECORD.size
-    extras_end = records_end + head[8]
+    head = _Head._make(_HEAD.unpack(raw))
+    records_end = HEAD_SIZE + head.calls * RECORD.size
+    extras_end = records_end + head.extra_bytes
     if len(view) < extras_end:
         raise WireError("a truncated outcome frame")
     records = view[HEAD_SIZE:records_end]
     extras = view[records_end:extras_end]
     given = bytes(view[_HEAD.size : HEAD_SIZE])
     if not verify(
-        key_of(head[6], head[5]), given, b"outcome", job.encode(), bytes(raw), bytes(records), bytes(extras)
+        key_of(head.first, head.attempt), given, b"outcome", job.encode(), bytes(raw), bytes(records), bytes(extras)
     ):
         raise AuthenticationError
-    frame = Frame(head, records, extras, None)
-    if len(view) > extras_end or not head[9]:
-        bodies = view[extras_end : extras_end + head[9]]
+    frame = Frame(head, records, extras)
+    if len(view) > extras_end or not head.body_bytes:
+        bodies = view[extras_end : extras_end + head.body_bytes]
         frame.check_bodies(bodies)
         frame.bodies = bodies
     return frame
