@@ -225,8 +225,8 @@ class ConcurrentExecutor(concurrent.futures.Executor):
             return
         error = future.exception()
         if isinstance(error, InitializerFailed):
-            self._broken = str(error)
             _log.critical("Exception in initializer:", exc_info=error)
+            self._broken = str(error)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # the standard library's signature
         """Take no more calls.

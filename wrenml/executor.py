@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
@@ -105,7 +104,9 @@ class Executor:
             )
         return self._map(fn, zip(iterable, *iterables, strict=resolved.strict), resolved, Applied.STAR)
 
-    def starmap(self, fn: Callable[..., R], iterable: Iterable[Iterable[Any]], /, **options: Unpack[MapOptions]) -> FutureList[R]:
+    def starmap(
+        self, fn: Callable[..., R], iterable: Iterable[Iterable[Any]], /, **options: Unpack[MapOptions]
+    ) -> FutureList[R]:
         """Call ``fn(*element)`` for each element; otherwise like `map`."""
         resolved = resolve_options(cast("Mapping[str, object]", options), base=self._options)
         return self._map(fn, iterable, resolved, Applied.STAR)
@@ -155,14 +156,21 @@ class Executor:
         return stream(self._session, start, iterable, window, ordered=ordered)
 
     def map_reduce(
-        self, fn: Callable[[T], R], iterable: Iterable[T], reducer: Callable[[list[R]], Any], /, **options: Unpack[MapOptions]
+        self,
+        fn: Callable[[T], R],
+        iterable: Iterable[T],
+        reducer: Callable[[list[R]], Any],
+        /,
+        **options: Unpack[MapOptions],
     ) -> Future[Any]:
         """Map, then call ``reducer`` with the list of results on a worker; the results do not pass through here."""
         return self.reduce(reducer, self.map(fn, iterable, **options), **options)
 
-    def reduce(self, fn: Callable[[list[R]], Any], futures: Iterable[Future[R]], /, **options: Unpack[MapOptions]) -> Future[Any]:
+    def reduce(
+        self, fn: Callable[[list[R]], Any], futures: Iterable[Future[R]], /, **options: Unpack[MapOptions]
+    ) -> Future[Any]:
         """Call ``fn`` with the list of the futures' results on a worker, once they are all there."""
-        return self.call_async(fn, list(futures), **options)
+        return self.call_async(cast("Callable[[Any], Any]", fn), list(futures), **options)
 
     # Single calls
 
@@ -181,7 +189,7 @@ class Executor:
 
     def concurrent(
         self, initializer: Callable[..., object] | None = None, initargs: Iterable[object] = ()
-    ) -> concurrent.futures.Executor:
+    ) -> ConcurrentExecutor:
         """The standard library's face of this executor, for tools that expect one.
 
         Its ``map`` returns results, and its futures cannot be cancelled once a worker has the call. Shutting it
