@@ -40,7 +40,7 @@ def attach(session: Session, job_id: str) -> FutureList[object]:
     job = _rebuilt(session, record)
     futures: list[Future[object]] = [Future(job, call) for call in range(record.total)]
     job.futures = futures
-    if live is not None and live.futures is not None:
+    if live is not None and isinstance(live.futures, dict):
         for call, future in list(live.futures.items()):
             futures[call : call + 1] = [future]
             job.calls.settle(call)

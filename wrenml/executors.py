@@ -65,7 +65,7 @@ def local_executor(workers: int | None = None, **options: Unpack[MapOptions]) ->
     NotSupportedError
         On other systems than Linux and macOS.
     """
-    if workers is not None and (not isinstance(workers, int) or workers < 1):
+    if workers is not None and workers < 1:
         raise ConfigError(f"workers={workers!r}: give 1 or more, or None for one for each usable core")
     return _local(workers, _given(options), _settings().cache_dir)
 

@@ -6,7 +6,7 @@ import concurrent.futures
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple, TypeVar, cast, overload
+from typing import Any, Literal, NamedTuple, TypeVar, cast, overload
 
 from wrenml.errors import CallCancelled, ConfigError
 from wrenml.futures import Future
@@ -278,10 +278,9 @@ class FutureList(Sequence[Future[R]]):
     def _repr_html_(self) -> str:
         count = self.summary()
         rows = "".join(
-            f"<tr><td>{name}</td><td>{value:,.3g}</td></tr>" if isinstance(value, float) else
-            f"<tr><td>{name}</td><td>{value:,}</td></tr>"
+            f"<tr><td>{name.replace('_', ' ')}</td><td>{round(value, 2):,}</td></tr>"
             for name, value in zip(count._fields, count, strict=True)
-        )  # fmt: skip
+        )
         return f"<table><caption>wrenml job {self.id}</caption>{rows}</table>"
 
 
@@ -333,7 +332,7 @@ def as_completed(futures: Iterable[Future[R]], timeout: float | None = None) -> 
     TimeoutError
         If one has no outcome after `timeout` seconds.
     """
-    return cast("Iterator[Future[R]]", concurrent.futures.as_completed(futures, timeout))
+    return cast("Iterator[Future[R]]", concurrent.futures.as_completed(cast("Any", futures), timeout))
 
 
 def get_all_results(futures: Iterable[Future[R]]) -> list[R]:

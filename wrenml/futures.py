@@ -7,6 +7,7 @@ each. A settled future holds its outcome as bytes until somebody asks; then it i
 from __future__ import annotations
 
 import concurrent.futures
+import mmap
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -27,7 +28,7 @@ _OVER = (FINISHED, *_CANCELLED)
 class Raw(NamedTuple):
     """An outcome as it arrived: the bodies of its frame, where in them it lies, and what else its owner keeps."""
 
-    bodies: object
+    bodies: bytes | bytearray | memoryview | mmap.mmap | None
     start: int
     stop: int
     origin: object
@@ -66,7 +67,7 @@ class Future(concurrent.futures.Future[R]):
             self._state = PENDING
             self._result = None
             self._exception = None
-            self._waiters: list[object] = []
+            self._waiters = []
             self._done_callbacks: list[Callable[[concurrent.futures.Future[R]], object]] = []
         self._owner = owner
         self._call = call
@@ -201,11 +202,11 @@ class Future(concurrent.futures.Future[R]):
         self._state = CANCELLED_AND_NOTIFIED if raw is None else FINISHED
         for waiter in self._waiters:
             if raw is None:
-                waiter.add_cancelled(self)  # type: ignore[attr-defined]
+                waiter.add_cancelled(self)
             elif raw.failure is not None:
-                waiter.add_exception(self)  # type: ignore[attr-defined]
+                waiter.add_exception(self)
             else:
-                waiter.add_result(self)  # type: ignore[attr-defined]
+                waiter.add_result(self)
 
     @property
     def has_callbacks(self) -> bool:
@@ -226,7 +227,9 @@ class Future(concurrent.futures.Future[R]):
     def __repr__(self) -> str:
         if self._owner is None:
             return super().__repr__()
-        state = {PENDING: "pending", CANCELLED_AND_NOTIFIED: "cancelled", FINISHED: "done"}.get(self._state, self._state)
+        state = {PENDING: "pending", CANCELLED_AND_NOTIFIED: "cancelled", FINISHED: "done"}.get(
+            self._state, self._state
+        )
         if self._state == FINISHED and self._failed():
             state = "failed"
         return f"<Future {self.job_id}[{self._call}] {state}>"

@@ -79,6 +79,11 @@ class _Source:
         self.exhausted = len(items) < count
         return items
 
+    @property
+    def more(self) -> bool:
+        """Whether there may be more."""
+        return not self.exhausted
+
     def raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
@@ -149,7 +154,7 @@ class _Stream:
             items = self._source.pull(min(room, _PULL_CALLS))
             if items:
                 self._submit(items)
-            if self._source.exhausted:
+            if len(items) < room and not self._source.more:
                 self._session.monitor.close_job(self._job)
 
     def results(self) -> Iterator[object]:

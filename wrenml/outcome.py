@@ -181,7 +181,7 @@ class Frame:
             )
 
 
-def seal_frame(
+def seal_frame(  # noqa: PLR0913  # the fields of the head
     key: bytes,
     job: str,
     invocation: tuple[int, int],

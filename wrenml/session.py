@@ -255,9 +255,7 @@ class Session:
         name, progress = job.manifest.name, job.plan.progress
         single = isinstance(job.futures, dict)
         total = job.calls.total
-        self.monitor.tell(
-            JobStarted(job.id, name, self.backend, total, self.workers, job.closed, progress, single)
-        )
+        self.monitor.tell(JobStarted(job.id, name, self.backend, total, self.workers, job.closed, progress, single))
 
     def _hold(self, job: Job, call: int, inputs: list[Future[object]]) -> None:
         waiting = {id(future): future for future in inputs}
@@ -312,7 +310,11 @@ class Session:
         again.plan = job.plan
         futures: list[Future[object]] = [Future(again, call) for call in range(len(calls))]
         again.futures = futures
-        seen = {entry: self._reopen(self.storage.url, *entry) for wanted in packed.inputs.values() for entry in _results(wanted)}
+        seen = {
+            entry: self._reopen(self.storage.url, *entry)
+            for wanted in packed.inputs.values()
+            for entry in _results(wanted)
+        }
         self.add_calls(again, packed, seen, close=True)
         return again, futures
 

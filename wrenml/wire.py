@@ -13,6 +13,7 @@ import sys
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from wrenml.errors import VersionMismatchError, WireError
 
@@ -236,17 +237,17 @@ def decode_request(data: bytes | Mapping[str, object]) -> Request:
 
 
 def _request(record: Mapping[str, object]) -> Request:
-    values = dict(record)
-    first, count = values.pop("calls")  # type: ignore[misc]
+    values: dict[str, Any] = dict(record)
+    first, count = values.pop("calls")
     where = values.pop("range")
     inputs = values.pop("inputs")
     values["key"] = b64decode(str(values["key"]))
     values["args"] = b64decode(str(values["args"]))
-    values["offsets"] = tuple(values["offsets"])  # type: ignore[arg-type]
+    values["offsets"] = tuple(values["offsets"])
     return Request(
         first=first,
         count=count,
-        range=None if where is None else ArgumentRange(*where),  # type: ignore[misc]
-        inputs=tuple(Input(*entry) for entry in inputs),  # type: ignore[attr-defined]
-        **values,  # type: ignore[arg-type]
+        range=None if where is None else ArgumentRange(*where),
+        inputs=tuple(Input(*entry) for entry in inputs),
+        **values,
     )

@@ -31,9 +31,7 @@ class InlineInvoker:
         self._events: list[Event] = []
         self._name: Name = ("", 0, 0)
         self._environment = Environment(storage, "")
-        self._runner = Runner(
-            self._environment, self._emit, [0, 0, NEVER], lambda: None, interactive=True
-        )
+        self._runner = Runner(self._environment, self._emit, [0, 0, NEVER], lambda: None, interactive=True)
 
     def room(self, *, deep: bool) -> int:  # noqa: ARG002  # the protocol's signature
         """One request at a time, so that each call's outcome is there before the next starts."""

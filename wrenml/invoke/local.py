@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import time
@@ -61,7 +62,6 @@ class Worker:
     draining: bool = False
     ending: bool = False
     reason: Reason | None = None
-
 
     def stored(self, sent: Sent, reply: Reply) -> Stored:
         """Where a frame of this worker lies."""
@@ -169,10 +169,8 @@ class LocalInvoker:
 
     def wake(self) -> None:
         """Make `wait` return."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.write(self._woken, b"x")
-        except BlockingIOError:
-            pass
 
     def collect(self) -> Sequence[Event]:
         """Read what workers sent, bury the dead, look at limits."""
@@ -193,10 +191,8 @@ class LocalInvoker:
         return events
 
     def _drain_waker(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.read(self._waker, 4096)
-        except BlockingIOError:
-            pass
 
     def _send_rest(self, worker: Worker) -> None:
         try:
@@ -244,8 +240,10 @@ class LocalInvoker:
             cause, final = ending(worker.reason, death, sent.limits)
             if final and suspect is not None:
                 frame = sealed_failure(sent.request, suspect, cause, death.output)
-                _, *where = self._storage.commit(sent.name[0], suspect, [frame], attempt=None, writer="supervisor")
-                self._events.append(FrameArrived(sent.name, frame, Stored(*where)))
+                _, key, start, stop = self._storage.commit(
+                    sent.name[0], suspect, [frame], attempt=None, writer="supervisor"
+                )
+                self._events.append(FrameArrived(sent.name, frame, Stored(key, start, stop)))
                 self._events.append(WorkerGone(sent.name, None, cause, blame=False))
             else:
                 self._events.append(WorkerGone(sent.name, suspect, cause))

@@ -1,11 +1,11 @@
 """Archives of modules in a worker: unpacked once, importable while their job is the current one."""
 
 # Workers start cold, and pathlib is slow to import.
-# ruff: noqa: PTH101, PTH103, PTH104, PTH112, PTH118, PTH120, PTH123
 from __future__ import annotations
 
 import importlib
 import io
+import mmap
 import os
 import sys
 from types import ModuleType
@@ -15,7 +15,7 @@ from wrenml.errors import AuthenticationError, WireError
 __all__ = ["activate", "install"]
 
 
-def install(archive: bytes | bytearray | memoryview, digest: str, into: str) -> str:
+def install(archive: bytes | bytearray | memoryview | mmap.mmap, digest: str, into: str) -> str:
     """Unpack an archive, unless that was done before.
 
     Parameters
@@ -46,7 +46,7 @@ def install(archive: bytes | bytearray | memoryview, digest: str, into: str) -> 
     return target
 
 
-def _unpack(archive: bytes | bytearray | memoryview, digest: str, target: str) -> None:
+def _unpack(archive: bytes | bytearray | memoryview | mmap.mmap, digest: str, target: str) -> None:
     import hashlib  # noqa: PLC0415 - needed once a worker and archive
     import shutil  # noqa: PLC0415 - the same
     import tempfile  # noqa: PLC0415 - the same

@@ -108,4 +108,4 @@ def locate(storage: Storage, raw: Raw | None, job: str, call: int) -> Input:
 
 
 def _part(raw: Raw) -> memoryview:
-    return memoryview(raw.bodies)[raw.start : raw.stop]  # type: ignore[arg-type]
+    return memoryview(raw.bodies or b"")[raw.start : raw.stop]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from wrenml import auth
@@ -50,7 +50,7 @@ class Tally:
 class Plan:
     """How a job's calls are to be run, as far as the client is concerned."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     chunksize: int | None = None
     max_in_flight: int | None = None
     depth: int = 0
@@ -95,9 +95,7 @@ class Job:
         The executor.
     """
 
-    def __init__(
-        self, manifest: Manifest, key: bytes, spec: bytes, storage: Storage, plan: Plan, port: Port
-    ) -> None:
+    def __init__(self, manifest: Manifest, key: bytes, spec: bytes, storage: Storage, plan: Plan, port: Port) -> None:
         self.id = manifest.job
         self.manifest = manifest
         self.key = key
@@ -234,11 +232,11 @@ class Job:
         )
         return None, error
 
-    def _body(self, raw: Raw) -> Buffer:
+    def _body(self, raw: Raw) -> memoryview:
         bodies = raw.bodies
         if bodies is None:
             bodies = self.bodies(raw.origin)
-        return memoryview(bodies)[raw.start : raw.stop]  # type: ignore[arg-type]
+        return memoryview(bodies)[raw.start : raw.stop]
 
     def bodies(self, origin: object) -> Buffer:
         """The bodies of a frame that were left in storage, read once and checked."""

@@ -14,14 +14,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from wrenml import auth
 from wrenml.calls import Invocation
 from wrenml.errors import AuthenticationError, CallCancelled, WireError, WorkerCrashed, WrenmlError
 from wrenml.events import CallsRetried, CallsSettled, Event, Hook, JobEnded
 from wrenml.invoke.base import Event as Arrival
-from wrenml.invoke.base import FrameArrived, Invoker, RequestOver, WorkerGone
+from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
 from wrenml.monitor.deliver import Callbacks, deliver, settle_many
 from wrenml.monitor.job import Job, Origin
 from wrenml.monitor.outcomes import CLIENT, JOURNAL, client_frame
@@ -383,7 +383,7 @@ class Monitor:
         for future, callback in callbacks:
             try:
                 callback(future)
-            except Exception:
+            except Exception:  # noqa: BLE001  # the user's code, in our thread
                 _log.exception("wrenml: a callback of %r failed", future)
 
     def _tell(self) -> None:
@@ -393,7 +393,7 @@ class Monitor:
             for hook in self._hooks:
                 try:
                     hook(event)
-                except Exception:
+                except Exception:  # noqa: BLE001  # the user's code, in our thread
                     _log.exception("wrenml: a hook failed")
 
     def tell(self, event: Event) -> None:

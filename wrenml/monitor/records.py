@@ -149,7 +149,7 @@ def _journal(record: Record, data: Buffer) -> dict[int, int]:
     if not auth.verify(auth.label_key(record.key, JOURNAL), signed, b"journal", record.manifest.job.encode(), text):
         record.refused += 1
         return {}
-    return {call: attempt for call, attempt in json.loads(text)}
+    return dict(json.loads(text))
 
 
 def spec_of(storage: Storage, record: Record) -> JobSpec:

@@ -22,15 +22,12 @@ from wrenml.storage.base import Buffer, Storage
 from wrenml.worker.capture import Capture
 from wrenml.worker.guard import Guard
 from wrenml.worker.job import Environment
-from wrenml.worker.marks import OUTPUT, map_marks
+from wrenml.worker.marks import DUMP_SIGNAL, OUTPUT, map_marks
 from wrenml.worker.pipe import pack_reply, read_request
 from wrenml.worker.relay import Relay
 from wrenml.worker.run import Aftermath, Runner
 
 __all__ = ["DUMP_SIGNAL", "main"]
-
-DUMP_SIGNAL = signal.SIGUSR2
-
 
 def main() -> None:
     """Serve requests; the arguments are descriptors, the storage's URL (empty: the supervisor's), a name, the folder for archives."""
@@ -96,7 +93,8 @@ class _Child:
 
 def _end_with(life: int) -> None:
     """End this process, and what it started, as soon as the supervisor is gone, whatever it is doing."""
-    if sys.platform == "linux":
+    platform: str = sys.platform
+    if platform == "linux":
         # The kernel sends SIGIO to the group when the last writer of this pipe is gone; nobody handles it: the end.
         fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)

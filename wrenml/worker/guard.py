@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from _signal import getsignal  # signal.getsignal makes an enum member of every answer: 30 times slower
+from _signal import getsignal  # type: ignore[import-not-found]  # signal.getsignal makes an enum member of every answer: 30 times slower
 from _thread import _count as thread_count
 
 __all__ = ["Guard"]

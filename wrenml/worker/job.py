@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from hashlib import sha256
 from inspect import iscoroutinefunction
+from typing import Any
 from typing import Protocol
 
 from wrenml.errors import AuthenticationError, InitializerFailed
@@ -163,7 +164,7 @@ class Environment:
         if spec.initializer is not None:
             initializer = self.loads(spec.initializer)
             try:
-                initializer()  # type: ignore[operator]
+                initializer()
             except Exception as error:
                 raise InitializerFailed(f"the initializer raised {type(error).__name__}: {error}") from error
         while len(self._jobs) >= _KEPT:
@@ -175,9 +176,9 @@ class Environment:
         function = self.loads(spec.function)
         retry_on: tuple[type[BaseException], ...] = ()
         if spec.retries:
-            retry_on = (Exception,) if spec.retry_on is None else self.loads(spec.retry_on)  # type: ignore[assignment]
+            retry_on = (Exception,) if spec.retry_on is None else self.loads(spec.retry_on)
         finalizer = None if spec.finalizer is None else self.loads(spec.finalizer)
-        return LoadedJob(spec, _applied(function, spec.applied), retry_on, finalizer)  # type: ignore[arg-type]
+        return LoadedJob(spec, _applied(function, spec.applied), retry_on, finalizer)
 
     def _switch(self, spec: JobSpec) -> None:
         if self._switched is not None:
@@ -235,13 +236,15 @@ class Environment:
                 sys.stderr.write(f"wrenml: the finalizer raised {type(error).__name__}: {error}\n")
 
 
-def _applied(function: Callable[..., object], applied: str) -> Callable[[object], object]:
-    if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):
-        coroutine = function
+def _run_coroutine(function: Callable[..., Coroutine[Any, Any, object]], *args: object, **kwargs: object) -> object:
+    import asyncio  # noqa: PLC0415  # half of what a cold start imports, and few functions are coroutines
 
-        def function(*args: object, **kwargs: object) -> object:
-            return asyncio.run(coroutine(*args, **kwargs))
+    return asyncio.run(function(*args, **kwargs))
 
+
+def _applied(function: Callable[..., Any], applied: str) -> Callable[[object], object]:
+    if iscoroutinefunction(function) or iscoroutinefunction(type(function).__call__):
+        function = partial(_run_coroutine, function)
     if applied == Applied.STAR:
         return lambda element: function(*element)  # type: ignore[misc]
     if applied == Applied.KEYWORDS:

@@ -15,8 +15,8 @@ from wrenml.errors import WireError, WrenmlError
 from wrenml.storage.base import Objects
 from wrenml.wire import Request
 from wrenml.worker.blobs import Blobs
-from wrenml.worker.child import DUMP_SIGNAL
 from wrenml.worker.endings import Limits, Reason, ending
+from wrenml.worker.marks import DUMP_SIGNAL
 from wrenml.worker.parts import Parts
 from wrenml.worker.pipe import pack_request
 from wrenml.worker.relay import ChildGone, Line, Message

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 
-__all__ = ["CURRENT", "LIMIT", "NEVER", "OUTPUT", "SIZE", "STARTED", "anonymous_file", "map_marks"]
+__all__ = ["CURRENT", "DUMP_SIGNAL", "LIMIT", "NEVER", "OUTPUT", "SIZE", "STARTED", "anonymous_file", "map_marks"]
 
 CURRENT = 0  # number of the call that runs; 0 before the first
 STARTED = 1  # monotonic nanoseconds when it started; 0 while idle
 LIMIT = 2  # number of the first call that must not start any more
 OUTPUT = 3  # where what the running call writes begins in the captured output, bytes
 SIZE = 64
+DUMP_SIGNAL = signal.SIGUSR2  # has a child write where its threads are
 NEVER = 2**63
 
 

@@ -33,7 +33,7 @@ def seed_call(seed: int | None, call: int) -> None:
         if "numpy.random" not in loaded:
             # Imported by the call itself it would start unseeded, and later calls of this worker would not.
             with contextlib.suppress(ImportError):
-                import numpy.random  # noqa: PLC0415
+                import numpy.random  # noqa: F401, PLC0415
     import random  # noqa: PLC0415  # loaded already, or wanted by a seed
 
     random.seed(int.from_bytes(value[:8], "big"))
