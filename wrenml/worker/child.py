@@ -29,8 +29,9 @@ from wrenml.worker.run import Aftermath, Runner
 
 __all__ = ["DUMP_SIGNAL", "main"]
 
+
 def main() -> None:
-    """Serve requests; the arguments are descriptors, the storage's URL (empty: the supervisor's), a name, the folder for archives."""
+    """Serve requests; the arguments are descriptors, the storage's URL, a name and the folder for archives."""
     pipe, marks, life, url, worker, folder = sys.argv[1:]
     _end_with(int(life))
     sock = socket.socket(fileno=int(pipe))
