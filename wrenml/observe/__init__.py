@@ -38,9 +38,7 @@ def standard_hooks(environ: Mapping[str, str], stream: TextIO | None = None) -> 
     return hooks
 
 
-def say_backend(
-    environ: Mapping[str, str], backend: str, why: str, workers: int, stream: TextIO | None = None
-) -> None:
+def say_backend(environ: Mapping[str, str], backend: str, why: str, workers: int, stream: TextIO | None = None) -> None:
     """Say which backend was chosen and why, in a terminal or notebook.
 
     Parameters

@@ -35,9 +35,7 @@ class Log:
             if event.backend == "aws":
                 self._remote[event.job] = event.name, 0, 0.0
             calls = plural(event.total, "call") if event.closed else "a stream of calls"
-            _write(
-                logging.INFO, event, "job_started", "%s starts: %s on %s", event.name, calls, event.backend
-            )
+            _write(logging.INFO, event, "job_started", "%s starts: %s on %s", event.name, calls, event.backend)
         elif isinstance(event, CallsRetried):
             _write(logging.INFO, event, "calls_retried", "%d run again: %s", event.count, event.cause)
         else:

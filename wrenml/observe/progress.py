@@ -152,9 +152,7 @@ class Progress:
         self._drawn_at = now
         label = "" if len(visible) == 1 else f"{len(visible)} jobs"
         screen = self._screen
-        screen.draw(
-            bar_line(_together(visible, now), screen.columns - 1, label=label, ascii_only=screen.ascii_only)
-        )
+        screen.draw(bar_line(_together(visible, now), screen.columns - 1, label=label, ascii_only=screen.ascii_only))
 
 
 def _together(jobs: list[_Watched], now: float) -> Counts:

@@ -37,7 +37,9 @@ class Counts:
 
 
 def span(seconds: float) -> str:
-    """Write a duration: ``0.42 s``, ``12.3 s``, ``3 min 05 s``, ``2 h 10 min``, ``3 d 4 h``."""
+    """Write a duration: ``1.3 ms``, ``0.42 s``, ``12.3 s``, ``3 min 05 s``, ``2 h 10 min``, ``3 d 4 h``."""
+    if seconds < 0.1:  # noqa: PLR2004 - below, hundredths tell nothing
+        return f"{1000 * seconds:.1f} ms"
     if seconds < 10:  # noqa: PLR2004 - below, two decimals tell something
         return f"{seconds:.2f} s"
     if seconds < _MINUTE:
@@ -46,7 +48,8 @@ def span(seconds: float) -> str:
         return f"{int(seconds) // _MINUTE} min {int(seconds) % _MINUTE:02d} s"
     if seconds < _DAY:
         return f"{int(seconds) // _HOUR} h {int(seconds) % _HOUR // _MINUTE:02d} min"
-    return f"{int(seconds) // _DAY} d {int(seconds) % _DAY // _HOUR} h"
+    hours = int(seconds) % _DAY // _HOUR
+    return f"{int(seconds) // _DAY} d {hours} h" if hours else f"{int(seconds) // _DAY} d"
 
 
 def rate(count: int, seconds: float) -> str:
