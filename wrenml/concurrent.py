@@ -187,7 +187,7 @@ class ConcurrentExecutor(concurrent.futures.Executor):
             packer = session.packer(seen)
             try:
                 with packer.snapshot():
-                    function = session.pack_function(fn, packer)
+                    function = session.pack_function(fn, packer, options)
                     packed = packer.dumps_many(elements)
             except SerializationError as error:
                 return [_failed(error) for _ in elements[:1]]

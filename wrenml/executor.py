@@ -149,7 +149,7 @@ class Executor:
 
         def start(first: list[T]) -> tuple[Job, set[str]]:
             packer = self._session.packer(seen={})
-            function = self._session.pack_function(fn, packer)
+            function = self._session.pack_function(fn, packer, resolved)
             packer.dumps_many(first)
             return self._session.new_job(function, packer, resolved, name_of(fn), Applied.ITEM), packer.modules
 
@@ -301,7 +301,7 @@ class Executor:
         seen: dict[tuple[str, int], Future[object]] = {}
         packer = session.packer(seen)
         with packer.snapshot():
-            function = session.pack_function(fn, packer)
+            function = session.pack_function(fn, packer, options)
             packed = packer.dumps_many(items)
         job = session.new_job(function, packer, options, name_of(fn), applied)
         futures: list[Future[object]] = [Future(job, call) for call in range(len(items))]

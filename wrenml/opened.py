@@ -65,12 +65,12 @@ class OpenJobs:
         session.check_open()
         seen: dict[tuple[str, int], Future[object]] = {}
         packer = session.packer(seen)
+        own = self._options if options is None else options
         with packer.snapshot():
-            function = session.pack_function(fn, packer)
+            function = session.pack_function(fn, packer, own)
             packed = packer.dumps_many([item])
         if packed.errors:
             raise packed.errors[0]
-        own = self._options if options is None else options
         key = (function, applied, ",".join(sorted(packer.modules)))
         with self._lock:
             job = self._jobs.get(key) if own is self._options else None

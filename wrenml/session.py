@@ -120,8 +120,10 @@ class Session:
 
         return Packer(self._put_blob, as_input=as_input)
 
-    def pack_function(self, fn: Callable[..., object], packer: Packer) -> bytes:
-        """Pack a map's function, or take the pickle that is known to be the same."""
+    def pack_function(self, fn: Callable[..., object], packer: Packer, options: Options) -> bytes:
+        """Pack a map's function with what runs before and after it, or take the pickle known to be the same."""
+        if _has_hooks(options):
+            return packer.dumps((fn, options.initializer, options.finalizer))
         known = self._remembered.get(fn)
         if known is not None:
             packer.modules |= known[1]
@@ -195,8 +197,6 @@ class Session:
         return self._travels and modules.collect(names) is not None
 
     def _spec(self, function: bytes, packer: Packer, options: Options, applied: str) -> JobSpec:
-        initializer = None if options.initializer is None else packer.dumps(options.initializer)
-        finalizer = None if options.finalizer is None else packer.dumps(options.finalizer)
         retry_on = packer.dumps(options.retry_on) if options.retries else None
         archive = modules.collect(packer.modules, exclude=options.exclude_modules) if self._travels else None
         if archive is not None:
@@ -212,8 +212,7 @@ class Session:
             seed=options.seed,
             env=options.env,
             files=tuple(self._ship(path) for path in options.files),
-            initializer=initializer,
-            finalizer=finalizer,
+            hooks=_has_hooks(options),
             cloudpickle=None if cloudpickle is None else cloudpickle.__version__,
         )
 
@@ -344,6 +343,10 @@ class Session:
                 self.monitor.wait_until_idle()
         finally:
             self.monitor.close()
+
+
+def _has_hooks(options: Options) -> bool:
+    return options.initializer is not None or options.finalizer is not None
 
 
 def _results(inputs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:

@@ -82,7 +82,7 @@ class Applied:
 class JobSpec:
     """What all calls of a job share.
 
-    Packed things (function, initializer, …) are `wrenml.pickling` bytes.
+    Packed things (function, retry_on) are `wrenml.pickling` bytes.
     """
 
     function: bytes
@@ -94,13 +94,12 @@ class JobSpec:
     seed: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     files: tuple[tuple[str, str], ...] = ()  # (name in the call's folder, digest)
-    initializer: bytes | None = None
-    finalizer: bytes | None = None
+    hooks: bool = False  # `function` is packed together with initializer and finalizer: they share their globals
     python: str = PYTHON
     cloudpickle: str | None = None  # None: no cloudpickle is needed to read the function
 
 
-_PACKED = ("function", "retry_on", "initializer", "finalizer")
+_PACKED = ("function", "retry_on")
 
 
 def encode_spec(spec: JobSpec) -> bytes:

@@ -252,3 +252,33 @@ def test_a_program_that_ends_waits_for_its_calls(tmp_path: Path, last: str) -> N
     ended = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert written.read_text() == "apple"
+
+
+IN_A_SCRIPT = """
+import wrenml
+
+STATE = "not yet"
+
+def start(word):
+    global STATE
+    STATE = word
+
+def first():
+    return STATE
+
+def second(_):
+    return STATE
+
+if __name__ == "__main__":
+    with wrenml.local_executor(workers=1).concurrent(initializer=start, initargs=("ready",)) as pool:
+        print(pool.submit(first).result(), *pool.map(second, [1, 2]))
+"""
+
+
+def test_a_scripts_functions_see_what_its_initializer_set(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(IN_A_SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("ready ready ready\n", "")

@@ -160,9 +160,8 @@ class Environment:
             raise AuthenticationError("the stored job spec is not the one that the request names")
         spec = decode_spec(bytes(data))
         self._switch(spec)
-        loaded = self._unpickle(spec)
-        if spec.initializer is not None:
-            initializer = self.loads(spec.initializer)
+        loaded, initializer = self._unpickle(spec)
+        if initializer is not None:
             try:
                 initializer()
             except Exception as error:
@@ -172,13 +171,14 @@ class Environment:
         self._jobs[digest] = loaded
         return loaded
 
-    def _unpickle(self, spec: JobSpec) -> LoadedJob:
-        function = self.loads(spec.function)
+    def _unpickle(self, spec: JobSpec) -> tuple[LoadedJob, Callable[[], object] | None]:
+        function, initializer, finalizer = self.loads(spec.function), None, None
+        if spec.hooks:
+            function, initializer, finalizer = function
         retry_on: tuple[type[BaseException], ...] = ()
         if spec.retries:
             retry_on = (Exception,) if spec.retry_on is None else self.loads(spec.retry_on)
-        finalizer = None if spec.finalizer is None else self.loads(spec.finalizer)
-        return LoadedJob(spec, _applied(function, spec.applied), retry_on, finalizer)
+        return LoadedJob(spec, _applied(function, spec.applied), retry_on, finalizer), initializer
 
     def _switch(self, spec: JobSpec) -> None:
         if self._switched is not None:
