@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver
+from wrenml.outcome import HEAD_SIZE, RECORD
 from wrenml.storage.base import Buffer, Storage
 from wrenml.wire import Request
 from wrenml.worker.job import Environment
@@ -59,9 +60,11 @@ class InlineInvoker:
 
     def _emit(self, head: bytes, bodies: Sequence[Buffer], next_call: int, *, over: bool) -> None:
         if head:
-            job, first, _ = self._name
-            commit = self._storage.commit(job, first, [head, *bodies], attempt=None, writer="inline")
+            job, _, _ = self._name
+            # A request's frames are outcomes of different calls: each lies under its own first one.
             frame = b"".join([head, *bodies])
+            first = RECORD.unpack_from(head, HEAD_SIZE)[0]
+            commit = self._storage.commit(job, first, [frame], attempt=None, writer="inline")
             self._events.append(FrameArrived(self._name, frame, Stored(commit.key, commit.start, commit.stop)))
         if over:
             self._events.append(RequestOver(self._name, next_call))

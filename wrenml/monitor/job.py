@@ -117,6 +117,7 @@ class Job:
         self.batch = 1
         self.in_flight = 0
         self._written = False
+        self._writing = threading.Lock()
         self._port = port
         self._keys: dict[tuple[int, int], bytes] = {}
         self._unpacker = Unpacker(lambda digest: storage.get(blob_key(digest.hex())))
@@ -184,11 +185,12 @@ class Job:
 
     def write(self) -> None:
         """Store what another client needs to attach, as far as it is not stored."""
-        if not self._written:
-            self._written = True
-            self.storage.put(blob_key(self.manifest.spec), self.spec, if_absent=True)
-            write_manifest(self.storage, self.manifest, self.key)
-        self.arguments.write()
+        with self._writing:
+            if not self._written:
+                self.storage.put(blob_key(self.manifest.spec), self.spec, if_absent=True)
+                write_manifest(self.storage, self.manifest, self.key)
+                self._written = True
+            self.arguments.write()
 
     # To futures
 

@@ -75,11 +75,12 @@ class Monitor:
     def add(self, job: Job) -> None:
         """Take note of a job, or that one has more calls, and hand out what can be handed out."""
         with self._lock:
-            if not job.over:
-                self._jobs[job.id] = job
+            self._jobs[job.id] = job
+            if job.calls.unsettled:
                 self._ready.append(job)
             self._to_write(job)
             self._dispatch()
+            self._end_if_over(job)
             self._rouse()
         if not self._threaded:
             self._run_here(job)
@@ -147,6 +148,8 @@ class Monitor:
             self._ready.append(job)
             self._dispatch()
             self._rouse()
+        if not self._threaded:
+            self._run_here(job)
 
     def fail(self, job: Job, calls: list[int], cause: BaseException) -> None:
         """Give calls an outcome of the client's making: this exception."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from types import TracebackType
 
 from wrenml.errors import CallExited, WrenmlError
 from wrenml.failures import describe
@@ -28,12 +29,24 @@ def explain(error: BaseException, argument: str | None = None) -> tuple[dict[str
         _note_missing(error)
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         _note_disk(error)
-    text, body = describe(error, skip=1)
+    text, body = describe(error, skip=_own_frames(error.__traceback__))
     if isinstance(error, WrenmlError):
         text["kind"] = "wrenml"
     if argument is not None:
         text["argument"] = argument
     return text, body
+
+
+def _own_frames(tb: TracebackType | None) -> int:
+    """How many of the outermost frames are the worker's, or those of the event loop that it started."""
+    count = 0
+    while tb is not None:
+        module = str(tb.tb_frame.f_globals.get("__name__", ""))
+        if not module.startswith("wrenml.worker.") and not (count and module.startswith("asyncio.")):
+            break
+        count += 1
+        tb = tb.tb_next
+    return count
 
 
 def _exited(error: BaseException) -> CallExited:
