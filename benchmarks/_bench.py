@@ -112,9 +112,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def race(
-    contestants: Mapping[str, Callable[[], float]], rounds: int, *, warm: bool = True
-) -> dict[str, Samples]:
+def race(contestants: Mapping[str, Callable[[], float]], rounds: int, *, warm: bool = True) -> dict[str, Samples]:
     """Run the contestants in turn, round after round, so that a slow minute hits all of them.
 
     Parameters
@@ -175,9 +173,7 @@ class Bench:
         found = {name: {"median": one.median, "min": one.best} for name, one in results.items()}
         self.contestants[title] = found
 
-    def compare(
-        self, what: str, ours: float, theirs: float, against: str, target: float, unit: str = "s"
-    ) -> None:
+    def compare(self, what: str, ours: float, theirs: float, against: str, target: float, unit: str = "s") -> None:
         """Judge the ratio of ours to theirs."""
         self._judge(Verdict(what, unit, ours, theirs, against, ours / theirs, target))
 
@@ -220,9 +216,7 @@ def _own_folders() -> Iterator[None]:
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     home.mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp(prefix="wrenml-bench-", dir=home)
-    changed = {
-        name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("WRENML_", "XDG_C"))
-    }
+    changed = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("WRENML_", "XDG_C"))}
     os.environ["XDG_CACHE_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
     try:
         yield
@@ -245,13 +239,9 @@ def main(file: str, title: str, measure: Callable[[Bench], None]) -> None:
         Measures it, with the `Bench` to report to.
     """
     parser = argparse.ArgumentParser(description=title)
-    parser.add_argument(
-        "--quick", action="store_true", help="tiny sizes: shows that the row works, nothing else"
-    )
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that the row works, nothing else")
     parser.add_argument("--rounds", type=int, help="how often each contestant runs")
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="put the figures into FILE, beside other rows'"
-    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="put the figures into FILE, beside other rows'")
     given = parser.parse_args()
     bench = Bench(Path(file).stem, given.quick, given.rounds)
     print(f"{bench.name}: {title}{' [quick: no figures to trust]' if bench.quick else ''}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 __all__ = ["MEGABYTE", "descendants", "peak_of", "proportional", "resident", "supported"]
@@ -45,15 +45,15 @@ def descendants(pid: int) -> Iterator[int]:
             yield from descendants(child)
 
 
-def peak_of(pid: int, work: Callable[[], object]) -> int:
-    """Sample the memory of a process and all below it while `work` runs; return the largest sum, bytes."""
+def peak_of(pids: Callable[[], Iterable[int]], work: Callable[[], object]) -> int:
+    """Sample the memory of processes, asked for each time, while `work` runs; return the largest sum, bytes."""
     done = threading.Event()
     peak = 0
 
     def sample() -> None:
         nonlocal peak
         while not done.wait(_INTERVAL):
-            peak = max(peak, sum(map(proportional, (pid, *descendants(pid)))))
+            peak = max(peak, sum(map(proportional, pids())))
 
     sampler = threading.Thread(target=sample)
     sampler.start()

@@ -35,9 +35,7 @@ def contest(bench: Bench, peers: dict[str, Peer], count: int, rounds: int) -> No
     bench.show(f"a call, of {count:,}", results, baseline=JOBLIB_STREAM)
     ours, theirs = results[WRENML].median, results[JOBLIB_STREAM].median
     bench.compare(f"imap, a call of {count:,}", ours, theirs, JOBLIB_STREAM, 0.7)
-    bench.note(
-        f"ratio to joblib kept open, batch size already learnt: {ours / results[JOBLIB_KEPT].median:.2f}"
-    )
+    bench.note(f"ratio to joblib kept open, batch size already learnt: {ours / results[JOBLIB_KEPT].median:.2f}")
     if PPE_FORK in results:
         bench.compare(f"imap, a call of {count:,}", ours, results[PPE_FORK].median, PPE_FORK, 0.1)
 

@@ -22,9 +22,7 @@ def measure(bench: Bench) -> None:
     def timed(peer: Peer) -> float:
         found: list[Any] = []
         duration = seconds(lambda: found.extend(peer.map(filled, range(_CALLS))))
-        assert [(array[0], array[-1], len(array)) for array in found] == [
-            (n, n, length) for n in range(_CALLS)
-        ]
+        assert [(array[0], array[-1], len(array)) for array in found] == [(n, n, length) for n in range(_CALLS)]
         return duration
 
     with opened([WRENML, PPE_FORK, PPE_SPAWN, LOKY, JOBLIB]) as peers:
