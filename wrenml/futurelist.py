@@ -142,12 +142,7 @@ class FutureList(Sequence[Future[R]]):
         deadline = None if timeout is None else time.monotonic() + timeout
         for index, future in enumerate(self._futures):
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                error = self._outcome(future, left)
-            except KeyboardInterrupt as interrupt:
-                self._interrupted()
-                # Where this waited tells nobody anything.
-                raise interrupt.with_traceback(None) from None
+            error = self._outcome(future, left)
             if error is None:
                 value = future.result()
                 yield cast("R", (index, value)) if errors == "skip" else value
@@ -156,12 +151,15 @@ class FutureList(Sequence[Future[R]]):
             elif errors == "raise":
                 future.result()
 
-    @staticmethod
-    def _outcome(future: Future[R], timeout: float | None) -> BaseException | None:
+    def _outcome(self, future: Future[R], timeout: float | None) -> BaseException | None:
         try:
             return future.exception(timeout)
         except CallCancelled as cancelled:
             return cancelled
+        except KeyboardInterrupt as interrupt:
+            self._interrupted()
+            # Where this waited tells nobody anything.
+            raise interrupt.with_traceback(None) from None
 
     def _interrupted(self) -> None:
         """Stop what is under way, and say how to come back to it."""
@@ -169,8 +167,8 @@ class FutureList(Sequence[Future[R]]):
         self.cancel()
         if self._job is not None:
             sys.stderr.write(
-                f"\nwrenml: interrupted, so job {self.id} is cancelled; {over} of {len(self)} calls were done, "
-                f"which `wrenml show {self.id}` lists.\n"
+                f"\nwrenml: interrupted; job {self.id} is cancelled after {over} of {len(self)} calls: "
+                f"`wrenml show {self.id[:8]}`\n"
             )
 
     def exceptions(self, timeout: float | None = None) -> list[BaseException | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar, cast
@@ -54,6 +55,10 @@ def stream(
     try:
         streamed.begin(first)
         yield from cast("Iterator[R]", streamed.results())
+    except KeyboardInterrupt as interrupt:
+        streamed.interrupted()
+        # Where this waited tells nobody anything.
+        raise interrupt.with_traceback(None) from None
     finally:
         streamed.close()
 
@@ -198,6 +203,10 @@ class _Stream:
         if error is not None:
             raise error
         return result
+
+    def interrupted(self) -> None:
+        self.close()
+        sys.stderr.write(f"\nwrenml: interrupted; job {self._job.id} is cancelled: `wrenml show {self._job.id[:8]}`\n")
 
     def close(self) -> None:
         self._source.close()

@@ -16,7 +16,7 @@ from wrenml.errors import NotSupportedError
 from wrenml.executors import default_executor
 from wrenml.observe.text import plural, span
 
-__all__ = ["run_demo"]
+__all__ = ["Task", "accuracy", "run_demo"]
 
 _SHOWN = 8
 
@@ -29,7 +29,7 @@ class Task(NamedTuple):
     fold: int
 
 
-class Row(NamedTuple):
+class _Row(NamedTuple):
     """A candidate's line of the table; accuracies from 0 to 1."""
 
     model: str
@@ -137,7 +137,7 @@ def _say_table(tasks: Sequence[Task], scores: Sequence[float]) -> None:
     for task, score in zip(tasks, scores, strict=True):
         grouped.setdefault((task.model, task.parameters), []).append(score)
     rows = [
-        Row(model, ", ".join(f"{name}={value:g}" for name, value in parameters), statistics.mean(each), _spread(each))
+        _Row(model, ", ".join(f"{name}={value:g}" for name, value in parameters), statistics.mean(each), _spread(each))
         for (model, parameters), each in grouped.items()
     ]
     rows.sort(key=lambda row: row.mean, reverse=True)
