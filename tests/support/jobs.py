@@ -55,8 +55,7 @@ class SentJob:
     def _put(self, digest: bytes, data: Sequence[Buffer]) -> None:
         self.storage.put(blob_key(digest.hex()), data)
 
-    def request(self, **changes: Any) -> Request:
-        attempt = changes.get("attempt", 1)
+    def request(self, *, attempt: int = 1, **changes: object) -> Request:
         request = Request(
             job=self.id,
             first=0,
@@ -68,10 +67,10 @@ class SentJob:
             args=self._packed.data,
             storage=self.storage.url,
         )
-        return replace(request, **changes)
+        return replace(request, **changes)  # type: ignore[arg-type]  # the fields of a request
 
-    def event(self, **changes: Any) -> dict[str, object]:
-        event: dict[str, object] = json.loads(encode_request(self.request(**changes)))
+    def event(self, **changes: object) -> dict[str, object]:
+        event: dict[str, object] = json.loads(encode_request(replace(self.request(), **changes)))  # type: ignore[arg-type]
         return event
 
     def outcomes(self) -> list[Read]:
