@@ -1,13 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from test import support
-
-# Older Pythons' test.support, for tests of 3.13: none of them is built without the GIL.
-if not hasattr(support, "Py_GIL_DISABLED"):
-    support.Py_GIL_DISABLED = False
-if not hasattr(support, "requires_gil_enabled"):
-    support.requires_gil_enabled = lambda _reason: lambda test: test
 
 _INTERNALS = "asserts on the attributes and threads of ProcessPoolExecutor"
 _THREADS = "of ThreadPoolExecutor: its threads, or memory shared with them"
