@@ -174,13 +174,9 @@ class ConcurrentExecutor(concurrent.futures.Executor):
         futures = deque(self.submit(fn, *element) for element in islice(elements, buffersize))
         return _results(futures, end, (self.submit(fn, *element) for element in elements))
 
-    def _start(
-        self, fn: Callable[..., R], elements: list[tuple[Any, ...]], chunksize: int
-    ) -> list[Future[R]]:
+    def _start(self, fn: Callable[..., R], elements: list[tuple[Any, ...]], chunksize: int) -> list[Future[R]]:
         session = self._session
-        options = (
-            self._options if chunksize == 1 else resolve_options({"chunksize": chunksize}, base=self._options)
-        )
+        options = self._options if chunksize == 1 else resolve_options({"chunksize": chunksize}, base=self._options)
         seen: dict[tuple[str, int], Future[object]] = {}
         with self._lock:
             self._check()
@@ -207,13 +203,9 @@ class ConcurrentExecutor(concurrent.futures.Executor):
         if self._broken:
             raise InitializerFailed(f"{self._broken}; make a new executor when it is mended")
         if self._shut:
-            raise RuntimeError(
-                "cannot schedule new futures after shutdown"
-            )  # as the standard library says it
+            raise RuntimeError("cannot schedule new futures after shutdown")  # as the standard library says it
         if self._session.closed:
-            raise RuntimeError(
-                "cannot schedule new futures after shutdown of the wrenml executor behind this one"
-            )
+            raise RuntimeError("cannot schedule new futures after shutdown of the wrenml executor behind this one")
 
     def _watch(self, futures: Iterable[Future[Any]]) -> None:
         if self._options.initializer is not None:

@@ -31,18 +31,14 @@ class OpenJobs:
         Makes the future of a call, given its job and number.
     """
 
-    def __init__(
-        self, session: Session, options: Options, make: Callable[[Job, int], Future[object]] = Future
-    ) -> None:
+    def __init__(self, session: Session, options: Options, make: Callable[[Job, int], Future[object]] = Future) -> None:
         self._session = session
         self._options = options
         self._make = make
         self._jobs: dict[tuple[bytes, str, str], Job] = {}
         self._lock = threading.RLock()  # inline, a call may add calls
 
-    def call(
-        self, fn: Callable[..., R], item: object, applied: str, options: Options | None = None
-    ) -> Future[R]:
+    def call(self, fn: Callable[..., R], item: object, applied: str, options: Options | None = None) -> Future[R]:
         """Add a call.
 
         Parameters

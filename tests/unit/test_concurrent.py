@@ -278,7 +278,5 @@ if __name__ == "__main__":
 def test_a_scripts_functions_see_what_its_initializer_set(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(IN_A_SCRIPT)
-    ended = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
-    )
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.stdout, ended.stderr) == ("ready ready ready\n", "")
