@@ -39,7 +39,10 @@ EXCLUDED = {
     "test_shutdown.py::LocalProcessPoolShutdownTest::test_shutdown_no_wait": _INTERNALS,
     "test_deadlock.py::LocalExecutorDeadlockTest::test_error_at_task_unpickle": _UNPICKLING,
     "test_deadlock.py::LocalExecutorDeadlockTest::test_error_during_result_unpickle": _UNPICKLING,
-    "test_deadlock.py::LocalExecutorDeadlockTest::test_exit_": _EXIT,
+    "test_deadlock.py::LocalExecutorDeadlockTest::test_exit_at_task_unpickle": _EXIT,
+    "test_deadlock.py::LocalExecutorDeadlockTest::test_exit_during_func_exec_on_worker": _EXIT,
+    "test_deadlock.py::LocalExecutorDeadlockTest::test_exit_during_result_pickle_on_worker": _EXIT,
+    "test_deadlock.py::LocalExecutorDeadlockTest::test_exit_during_result_unpickle": _UNPICKLING,
     "test_deadlock.py::LocalExecutorDeadlockTest::test_gh105829": _INTERNALS,
     "test_deadlock.py::LocalExecutorDeadlockTest::test_shutdown_deadlock_pickle": _INTERNALS,
 }
