@@ -6,6 +6,7 @@ something behind that cannot be undone.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import faulthandler
 import fcntl
@@ -16,6 +17,7 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 from wrenml.storage import open_storage
 from wrenml.storage.base import Buffer, Storage
@@ -35,6 +37,9 @@ def main() -> None:
     pipe, marks, life, url, worker, folder = sys.argv[1:]
     _end_with(int(life))
     sock = socket.socket(fileno=int(pipe))
+    # A process that a call leaves behind must not keep the supervisor from seeing the end of this one.
+    sock.set_inheritable(False)
+    os.register_at_fork(after_in_child=sock.close)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     faulthandler.enable(sys.stderr)
@@ -47,7 +52,8 @@ def main() -> None:
     while (received := read_request(sock)) is not None:
         child.begin(received[0].job, received[0].first)
         if not runner.run(*received):
-            break
+            environment.finish()
+            _leave(sock)
     environment.finish()
 
 
@@ -75,7 +81,10 @@ class _Child:
             self._guard.rebase()
 
     def after(self) -> Aftermath | None:
-        output = self._capture.take()
+        try:
+            output = self._capture.take()
+        except OSError:
+            return Aftermath(None, clean=False)  # the call has closed its standard output
         if output is not None:
             self._marks[OUTPUT] = self._capture.start
         clean = self._guard is None or self._guard.restore()
@@ -92,13 +101,22 @@ class _Child:
         self._sock.sendall(pack_reply(head, bodies, next_call, over=over, start=start, stop=stop))
 
 
+def _leave(sock: socket.socket) -> NoReturn:
+    """End this process although a call has left threads that would be waited for."""
+    sock.shutdown(socket.SHUT_RDWR)
+    atexit._run_exitfuncs()  # noqa: SLF001  # the interpreter's own way waits for threads first
+    os._exit(0)
+
+
 def _end_with(life: int) -> None:
     """End this process, and what it started, as soon as the supervisor is gone, whatever it is doing."""
     platform: str = sys.platform
     if platform == "linux":
+        # Opened anew, since the descriptor that was inherited is one with those of the other workers.
+        own = os.open(f"/proc/self/fd/{life}", os.O_RDONLY | os.O_NONBLOCK)
         # The kernel sends SIGIO to the group when the last writer of this pipe is gone; nobody handles it: the end.
-        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
+        fcntl.fcntl(own, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(own, fcntl.F_SETFL, fcntl.fcntl(own, fcntl.F_GETFL) | os.O_ASYNC)
         ready, _, _ = select.select([life], [], [], 0)
         if ready:
             os._exit(1)

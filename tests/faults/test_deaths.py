@@ -1,0 +1,150 @@
+"""Workers that die: by their call's doing, by somebody else's, at their start, while idle, again and again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import wrenml
+from tests.faults import deeds
+from wrenml.errors import CallExited, CallTimeout, WorkerCrashed
+from wrenml.testing.faults import ExitInCall
+
+PATIENCE = 60
+Eventually = Callable[..., None]
+
+
+@pytest.mark.parametrize(
+    ("deed", "number", "word"),
+    [
+        (deeds.segfault_in_here, signal.SIGSEGV, "Segmentation fault"),
+        (deeds.abort_in_here, signal.SIGABRT, "Aborted"),
+    ],
+)
+def test_a_crash_in_native_code_says_where(
+    executor: wrenml.Executor, deed: Callable[[object], None], number: int, word: str
+) -> None:
+    futures = executor.map(deeds.Only(3, deed), range(6), chunksize=6, infra_retries=0)
+    errors = futures.exceptions(PATIENCE)
+    assert [type(error) for error in errors] == [type(None)] * 3 + [WorkerCrashed] + [type(None)] * 2
+    assert isinstance(errors[3], WorkerCrashed)
+    assert errors[3].signal == number
+    text = str(errors[3])
+    assert signal.Signals(number).name in text
+    assert word in text
+    assert deed.__name__ in text
+    assert "infra_retries" in text
+
+
+def test_a_stack_overflow_in_native_code_is_one_calls(executor: wrenml.Executor) -> None:
+    futures = executor.map(deeds.Only(1, deeds.stack_overflow), range(3), chunksize=3, infra_retries=0)
+    errors = futures.exceptions(PATIENCE)
+    assert errors[0] is errors[2] is None
+    assert isinstance(errors[1], WorkerCrashed | RecursionError)
+
+
+def test_a_call_that_kills_its_worker_every_time_costs_nobody_else(own: wrenml.Executor, tmp_path: Path) -> None:
+    deed = deeds.Noted(tmp_path / "deaths", deeds.killed)
+    before = time.monotonic()
+    futures = own.map(deeds.Only(20, deed), range(41))
+    assert [f.result(PATIENCE) for f in futures if f.index != 20] == [x for x in range(41) if x != 20]
+    error = futures[20].exception(PATIENCE)
+    assert isinstance(error, WorkerCrashed)
+    assert error.signal == signal.SIGKILL
+    assert deed.times() == 4
+    assert "4 times" in str(error)
+    assert time.monotonic() - before < PATIENCE
+    assert own.submit(deeds.same, 1).result(PATIENCE) == 1
+
+
+def test_a_worker_killed_from_outside_loses_nothing(executor: wrenml.Executor, tmp_path: Path, eventually: Eventually) -> None:
+    gate = tmp_path / "gate"
+    futures = executor.map(deeds.say_and_wait, [(str(tmp_path / f"s{i}"), str(gate)) for i in range(2)])
+    for i in range(2):
+        eventually(lambda i=i: (tmp_path / f"s{i}").exists() and (tmp_path / f"s{i}").read_text())
+    victim = int((tmp_path / "s1").read_text())
+    os.kill(victim, signal.SIGKILL)
+    gate.touch()
+    pids = futures.results(timeout=PATIENCE)
+    assert victim not in pids
+    assert futures.summary().retried == 1
+
+
+def test_a_worker_killed_while_idle_is_replaced(own: wrenml.Executor) -> None:
+    victim = own.submit(deeds.process).result(PATIENCE)
+    os.kill(victim, signal.SIGKILL)
+    assert own.submit(deeds.process).result(PATIENCE) != victim
+    assert own.map(deeds.same, range(50)).results(timeout=PATIENCE) == list(range(50))
+
+
+def test_an_idle_worker_asked_to_end_is_replaced(own: wrenml.Executor) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        victim = own.submit(deeds.process).result(PATIENCE)
+        os.kill(victim, number)
+        assert own.map(deeds.same, range(5), infra_retries=0).results(timeout=PATIENCE) == list(range(5))
+
+
+def test_a_stopped_worker_is_out_of_time(own: wrenml.Executor, started: Path) -> None:
+    futures = own.map(deeds.Only(str(started), deeds.stopped), ["a", str(started), "b"], timeout=1, chunksize=3)
+    errors = futures.exceptions(PATIENCE)
+    assert [type(error) for error in errors] == [type(None), CallTimeout, type(None)]
+
+
+def test_what_was_stored_before_a_death_counts(own: wrenml.Executor, tmp_path: Path) -> None:
+    deed = deeds.Noted(tmp_path / "runs", deeds.die_before_reporting)
+    assert own.submit(deed, 1).result(PATIENCE) == "stored"
+    assert deed.times() == 1
+    assert own.submit(deeds.process).result(PATIENCE) != int((tmp_path / "runs").read_text())
+
+
+def test_random_kills_change_no_result(executor: wrenml.Executor) -> None:
+    tasks = [(i, i % 7) for i in range(4000)]
+    futures = executor.map(deeds.chance, tasks, infra_retries=20)
+    assert futures.results(timeout=2 * PATIENCE) == [a * b for a, b in tasks]
+    count = futures.summary()
+    assert (count.succeeded, count.pending) == (4000, 0)
+    assert count.retried > 0
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "words"),
+    [(0, 0, "return code 0"), (3, 3, "non-zero return code 3"), ("no licence", 1, "no licence"), (None, 0, "return code 0")],
+)
+def test_sys_exit_is_the_calls_outcome(own: wrenml.Executor, how: object, code: int, words: str) -> None:
+    worker = own.submit(deeds.process).result(PATIENCE)
+    error = own.submit(deeds.exits, how).exception(PATIENCE)
+    assert isinstance(error, CallExited)
+    assert error.code == code
+    assert words in str(error)
+    assert own.submit(deeds.process).result(PATIENCE) == worker
+
+
+def test_keyboard_interrupt_in_a_call_is_its_outcome(own: wrenml.Executor) -> None:
+    worker = own.submit(deeds.process).result(PATIENCE)
+    error = own.submit(deeds.interrupted, 0).exception(PATIENCE)
+    assert isinstance(error, CallExited)
+    assert error.code == 130
+    assert own.submit(deeds.process).result(PATIENCE) == worker
+
+
+def test_a_hard_exit_replaces_the_worker(own: wrenml.Executor, tmp_path: Path) -> None:
+    for code in (0, 3):
+        deed = deeds.Noted(tmp_path / str(code), ExitInCall(code, hard=True))
+        error = own.submit(deed, 1).exception(PATIENCE)
+        assert isinstance(error, CallExited)
+        assert error.code == code
+        assert deed.times() == 1
+        assert own.submit(deeds.same, 5).result(PATIENCE) == 5
+
+
+@pytest.mark.parametrize("deed", [deeds.deadlock_in_here, deeds.busy_in_native_code])
+def test_a_deadlock_is_out_of_time_and_says_where(own: wrenml.Executor, deed: Callable[[object], None]) -> None:
+    errors = own.map(deeds.Only(1, deed), range(3), timeout=1, chunksize=3).exceptions(PATIENCE)
+    assert [type(error) for error in errors] == [type(None), CallTimeout, type(None)]
+    assert "out of time" in str(errors[1])
+    assert deed.__name__ in str(errors[1])
