@@ -7,11 +7,11 @@ import threading
 from wrenml.errors import WorkerLost
 from wrenml.futurelist import FutureList
 from wrenml.futures import Future, Raw
-from wrenml.monitor.deliver import settle_many
+from wrenml.monitor.deliver import call_back, settle_many
 from wrenml.monitor.job import Job
 from wrenml.monitor.records import Record, read_job, read_outcomes
 from wrenml.options import Options
-from wrenml.session import Session
+from wrenml.session import Session, open_sessions
 from wrenml.wire import blob_key
 
 __all__ = ["attach"]
@@ -33,23 +33,38 @@ def attach(session: Session, job_id: str) -> FutureList[object]:
     AuthenticationError
         If its records were not written with this session's key.
     """
-    live = session.jobs.get(job_id)
-    if live is not None and isinstance(live.futures, list):
-        return FutureList(live.futures, live)
+    live = _running_here(session, job_id)
+    # Taken before the records are read: what is settled meanwhile is in one or the other.
+    waiting: dict[int, Future[object]] = {}
+    if live is not None:
+        if isinstance(live.futures, list):
+            return FutureList(live.futures, live)
+        waiting = dict(live.futures or {})
+        live.write()
     record = read_job(session.storage, session.root.key, job_id)
     job = _rebuilt(session, record)
     futures: list[Future[object]] = [Future(job, call) for call in range(record.total)]
     job.futures = futures
-    if live is not None and isinstance(live.futures, dict):
-        for call, future in list(live.futures.items()):
-            futures[call : call + 1] = [future]
+    for call, future in sorted(waiting.items()):
+        futures[call : call + 1] = [future]
+        if call < record.total:
             job.calls.settle(call)
     _settle(job, record)
-    if record.client_alive:
-        threading.Thread(target=_follow, args=(session, job, record), name="wrenml-follow", daemon=True).start()
+    if record.client_alive or (live is not None and not live.over):
+        arguments = (session, job, record, live)
+        threading.Thread(target=_follow, args=arguments, name="wrenml-follow", daemon=True).start()
     else:
         _lose_rest(job, record)
     return FutureList(futures, job)
+
+
+def _running_here(session: Session, job_id: str) -> Job | None:
+    """The job as the session of this process that started it holds it."""
+    for each in (session, *open_sessions()):
+        live = each.jobs.get(job_id)
+        if live is not None and each.storage.url == session.storage.url:
+            return live
+    return None
 
 
 def _rebuilt(session: Session, record: Record) -> Job:
@@ -65,7 +80,7 @@ def _rebuilt(session: Session, record: Record) -> Job:
 
 def _settle(job: Job, record: Record) -> None:
     settled = [(call, found.raw()) for call, found in sorted(record.found.items()) if job.calls.settle(call)]
-    settle_many(job, settled)
+    call_back(settle_many(job, settled))
 
 
 def _lose_rest(job: Job, record: Record) -> None:
@@ -75,14 +90,14 @@ def _lose_rest(job: Job, record: Record) -> None:
     )
     failure: dict[str, object] = {"kind": "lost", "type": "wrenml.errors.WorkerLost", "message": str(lost)}
     rest = [call for call in range(job.calls.total) if job.calls.settle(call)]
-    settle_many(job, [(call, Raw(b"", 0, 0, lost, failure)) for call in rest])
+    call_back(settle_many(job, [(call, Raw(b"", 0, 0, lost, failure)) for call in rest]))
 
 
-def _follow(session: Session, job: Job, record: Record) -> None:
+def _follow(session: Session, job: Job, record: Record, live: Job | None) -> None:
     pause = _FIRST_PAUSE
     ended = threading.Event()
     while job.calls.unsettled:
-        alive = record.client_alive
+        alive = record.client_alive or (live is not None and not live.over)
         before = job.calls.settled
         read_outcomes(session.storage, record)
         _settle(job, record)

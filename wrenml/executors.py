@@ -20,7 +20,7 @@ from wrenml.monitor.expiry import expire_daily
 from wrenml.observe import say_backend, standard_hooks
 from wrenml.options import MapOptions, Options, resolve_options
 from wrenml.rootkey import RootKey, load_root_key
-from wrenml.session import Session
+from wrenml.session import Session, open_sessions
 from wrenml.storage import LocalStorage, MemoryStorage
 from wrenml.worker import context
 
@@ -147,9 +147,9 @@ def session_for(url: str) -> Session:
         If the storage is not one of local files.
     """
     with _lock:
-        for executor in _shared.values():
-            if executor.session.storage.url == url and not executor.closed:
-                return executor.session
+        for session in open_sessions():
+            if session.storage.url == url:
+                return session
         if not url.startswith("file://"):
             raise NotSupportedError(f"a future in {url} can be read in the process that made it only")
         executor = _shared[url] = _local(None, Options(), url.removeprefix("file://"))

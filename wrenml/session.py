@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from wrenml import auth, modules, wire
+from wrenml.cache import CachedCalls, cached_function
 from wrenml.errors import ExecutorClosedError, InputFailed
 from wrenml.events import JobStarted
 from wrenml.futures import Future
@@ -32,10 +33,10 @@ from wrenml.pickling.remembered import Remembered
 from wrenml.references import Ref
 from wrenml.rootkey import RootKey
 from wrenml.storage.base import Buffer, Storage
-from wrenml.wire import JobSpec, encode_spec
+from wrenml.wire import JobSpec, decode_spec, encode_spec
 from wrenml.worker import context
 
-__all__ = ["Session"]
+__all__ = ["Session", "open_sessions"]
 
 _live: weakref.WeakSet[Session] = weakref.WeakSet()
 
@@ -85,8 +86,7 @@ class Session:
         self._pid = os.getpid()
         self._closed = False
         self._lock = threading.Lock()
-        if threaded:
-            _live.add(self)
+        _live.add(self)
 
     # Jobs
 
@@ -211,24 +211,45 @@ class Session:
             retry_on=retry_on,
             seed=options.seed,
             env=options.env,
-            files=tuple(self._ship(path) for path in options.files),
+            files=tuple(shipped for path in options.files for shipped in self._ship(path)),
             hooks=_has_hooks(options),
             cloudpickle=None if cloudpickle is None else cloudpickle.__version__,
         )
 
-    def _ship(self, path: str) -> tuple[str, str]:
-        with open(path, "rb") as file:
-            data = file.read()
-        digest = sha256(data).hexdigest()
-        self.put_blob(digest, data)
-        return os.path.basename(path), digest
+    def _ship(self, path: str) -> Iterator[tuple[str, str]]:
+        path = os.path.abspath(path)
+        files = [path]
+        if os.path.isdir(path):
+            files = sorted(os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
+        for each in files:
+            with open(each, "rb") as file:
+                data = file.read()
+            digest = sha256(data).hexdigest()
+            self.put_blob(digest, data)
+            yield os.path.relpath(each, os.path.dirname(path)), digest
 
     # Calls
 
+    def use_cache(self, job: Job, fn: Callable[..., object], options: Options) -> None:
+        """Have a job's calls looked up in the cache that the options name, if they name one."""
+        if options.cache is not None:
+            function = cached_function(fn, options, decode_spec(job.spec))
+            seeded = options.seed is not None
+            job.cache = CachedCalls(self.storage, self.root.key, options.cache, function, seeded=seeded)
+
     def add_calls(
-        self, job: Job, packed: PackedItems, seen: dict[tuple[str, int], Future[object]], *, close: bool
+        self,
+        job: Job,
+        packed: PackedItems,
+        seen: dict[tuple[str, int], Future[object]],
+        *,
+        close: bool,
+        items: Sequence[object] = (),
     ) -> int:
-        """Append calls to a job and hand them out as far as their inputs are there; return the first's number."""
+        """Append calls to a job and hand them out as far as their inputs are there; return the first's number.
+
+        Calls on `items` that the job's cache knows are settled at once.
+        """
         count = len(packed.offsets) - 1
         blocked = {i: wanted for i, inputs in packed.inputs.items() if (wanted := _results(inputs))}
         first = job.calls.total
@@ -245,6 +266,8 @@ class Session:
             self._announce(job)
         for i, error in packed.errors.items():
             self.monitor.fail(job, [first + i], error)
+        if job.cache is not None:
+            self.monitor.supply(job, job.cache.look_up(first, items, {*blocked, *packed.errors}))
         self.monitor.add(job)
         for i, wanted in blocked.items():
             self._hold(job, first + i, [seen[entry] for entry in wanted])
@@ -307,6 +330,7 @@ class Session:
         packed = stored.pick(calls)
         again = self.job_from(replace(job.manifest, job=new_job_id(), created=time.time()), job.spec, Options())
         again.plan = job.plan
+        again.cache = None if job.cache is None else job.cache.again(calls)
         futures: list[Future[object]] = [Future(again, call) for call in range(len(calls))]
         again.futures = futures
         seen = {
@@ -339,7 +363,7 @@ class Session:
         if self._pid != os.getpid():
             return
         try:
-            if wait and not cancel:
+            if wait and not cancel and self._travels:
                 self.monitor.wait_until_idle()
         finally:
             self.monitor.close()
@@ -351,6 +375,11 @@ def _has_hooks(options: Options) -> bool:
 
 def _results(inputs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
     return tuple(entry for entry in inputs if not Ref.is_reference(entry))
+
+
+def open_sessions() -> list[Session]:
+    """The sessions of this process that can make jobs."""
+    return [session for session in list(_live) if not session.closed]
 
 
 @atexit.register

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
 from hashlib import sha256
 
 from wrenml.errors import WireError
@@ -12,7 +14,9 @@ from wrenml.outcome import Frame, Status
 from wrenml.storage.base import Storage
 from wrenml.wire import Input
 
-__all__ = ["Callbacks", "deliver", "locate", "settle_many"]
+__all__ = ["Callbacks", "call_back", "deliver", "locate", "settle_many"]
+
+_log = logging.getLogger("wrenml")
 
 Callbacks = list[tuple[Future[object], Callable[[Future[object]], object]]]
 _WEIGHT = 0.5
@@ -58,6 +62,8 @@ def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int
                 outcomes.append((outcome.call, Raw(bodies, start, stop, origin, failure)))
     _measure(job, frame.count, nanoseconds)
     frame.release()
+    if job.cache is not None:
+        _keep(job, outcomes)
     succeeded = len(outcomes) - failed
     job.tally.succeeded += succeeded
     job.tally.failed += failed
@@ -71,14 +77,22 @@ def _capture_bytes(extra: dict[str, object]) -> int:
     return value if isinstance(value, int) else 0
 
 
+def _keep(job: Job, outcomes: list[tuple[int, Raw]]) -> None:
+    # Before the futures are settled: who has seen a result finds it in the cache.
+    for call, raw in outcomes:
+        if raw.failure is None and job.cache is not None:
+            job.cache.keep(call, partial(job.body, raw))
+
+
 def _measure(job: Job, count: int, nanoseconds: int) -> None:
-    if count:
+    # What no worker ran, such as cached results, says nothing about how long calls take.
+    if nanoseconds:
         seconds = nanoseconds / 1e9 / count
         known = job.call_seconds
         job.call_seconds = seconds if known is None else known + _WEIGHT * (seconds - known)
 
 
-def settle_many(job: Job, outcomes: list[tuple[int, Raw]] | list[tuple[int, None]]) -> Callbacks:
+def settle_many(job: Job, outcomes: Iterable[tuple[int, Raw | None]]) -> Callbacks:
     """Give outcomes (None: cancelled) to the futures or slots of a job, and wake who waits for them."""
     callbacks: Callbacks = []
     futures = job.futures
@@ -94,6 +108,15 @@ def settle_many(job: Job, outcomes: list[tuple[int, Raw]] | list[tuple[int, None
                     callbacks += [(future, callback) for callback in future.take_callbacks()]
         job.condition.notify_all()
     return callbacks
+
+
+def call_back(callbacks: Callbacks) -> None:
+    """Call who asked to be called; to be done with no lock held."""
+    for future, callback in callbacks:
+        try:
+            callback(future)
+        except Exception:
+            _log.exception("wrenml: a callback of %r failed", future)
 
 
 def locate(storage: Storage, raw: Raw | None, job: str, call: int) -> Input:

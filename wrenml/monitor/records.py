@@ -37,8 +37,10 @@ class Found:
         value = self.outcome.extra.get("capture", 0)
         return value if isinstance(value, int) else 0
 
-    def raw(self) -> Raw:
-        """As futures take it."""
+    def raw(self) -> Raw | None:
+        """As futures take it: None for cancelled."""
+        if self.outcome.extra.get("kind") == "cancelled":
+            return None
         failure = self.outcome.extra if self.outcome.status != Status.SUCCESS else None
         return Raw(None, self.start, self.stop - self.capture_bytes, self.origin, failure)
 
