@@ -20,6 +20,7 @@ from wrenml.wire import Applied, Input, JobSpec, Request, blob_key, decode_spec
 __all__ = ["Environment", "LoadedJob", "Source"]
 
 _KEPT = 8
+_KEPT_SPECS = 32
 
 
 class Source(Protocol):
@@ -76,6 +77,7 @@ class Environment:
         self._folder = folder
         self._switched = switched
         self._jobs: dict[str, LoadedJob] = {}
+        self._specs: dict[str, bytes] = {}
         self._inputs: dict[tuple[str, int], Input] = {}
         self._verified: set[bytes] = set()
         self._unpacker = Unpacker(self.blob, self._input)
@@ -155,10 +157,12 @@ class Environment:
 
     def _load(self, digest: str, data: bytes | Buffer | None) -> LoadedJob:
         if data is None:
-            data = self._storage.get(blob_key(digest))
+            data = self._specs.get(digest) or self._storage.get(blob_key(digest))
         if sha256(data).hexdigest() != digest:
             raise AuthenticationError("the stored job spec is not the one that the request names")
+        self._keep(digest, bytes(data))
         spec = decode_spec(bytes(data))
+        self._active = None  # whatever fails from here on, the job before is no longer in place
         self._switch(spec)
         loaded, initializer = self._unpickle(spec)
         if initializer is not None:
@@ -170,6 +174,12 @@ class Environment:
             self._finish(self._jobs.pop(next(iter(self._jobs))))
         self._jobs[digest] = loaded
         return loaded
+
+    def _keep(self, digest: str, data: bytes) -> None:
+        """Remember a job spec that is sent once: it may be wanted again before it is in storage."""
+        while len(self._specs) >= _KEPT_SPECS:
+            del self._specs[next(iter(self._specs))]
+        self._specs[digest] = data
 
     def _unpickle(self, spec: JobSpec) -> tuple[LoadedJob, Callable[[], object] | None]:
         function, initializer, finalizer = self.loads(spec.function), None, None
