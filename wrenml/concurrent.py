@@ -191,7 +191,8 @@ class ConcurrentExecutor(concurrent.futures.Executor):
             futures = [self._made(job, call) for call in range(len(elements))]
             # The job lets go of each when it is settled: who reads the results decides how long they live.
             job.futures = dict(enumerate(futures))
-            session.add_calls(job, packed, seen, close=True)
+            session.use_cache(job, fn, options)
+            session.add_calls(job, packed, seen, close=True, items=elements)
         self._watch(futures)
         return cast("list[Future[R]]", futures)
 

@@ -151,7 +151,9 @@ class Executor:
             packer = self._session.packer(seen={})
             function = self._session.pack_function(fn, packer, resolved)
             packer.dumps_many(first)
-            return self._session.new_job(function, packer, resolved, name_of(fn), Applied.ITEM), packer.modules
+            job = self._session.new_job(function, packer, resolved, name_of(fn), Applied.ITEM)
+            self._session.use_cache(job, fn, resolved)
+            return job, packer.modules
 
         return stream(self._session, start, iterable, window, ordered=ordered)
 
@@ -306,5 +308,6 @@ class Executor:
         job = session.new_job(function, packer, options, name_of(fn), applied)
         futures: list[Future[object]] = [Future(job, call) for call in range(len(items))]
         job.futures = futures
-        session.add_calls(job, packed, seen, close=True)
+        session.use_cache(job, fn, options)
+        session.add_calls(job, packed, seen, close=True, items=items)
         return FutureList(cast("list[Future[R]]", futures), job)

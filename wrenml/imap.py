@@ -136,7 +136,7 @@ class _Stream:
         packed = packer.dumps_many(items, start=self._job.calls.total)
         if packer.modules <= self._modules or not self._session.brings_modules(packer.modules - self._modules):
             self._modules |= packer.modules
-            self._session.add_calls(self._job, packed, seen, close=self._source.exhausted)
+            self._session.add_calls(self._job, packed, seen, close=self._source.exhausted, items=items)
         else:
             self._held = items
 

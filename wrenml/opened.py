@@ -73,13 +73,14 @@ class OpenJobs:
             if job is None or job.calls.total >= own.max_calls:
                 job = session.new_job(function, packer, own, name_of(fn), applied)
                 job.futures = {}
+                session.use_cache(job, fn, own)
                 if own is self._options:
                     self._keep(key, job)
                 else:
                     job.closed = True
             future = self._make(job, job.calls.total)
             cast("dict[int, Future[object]]", job.futures)[job.calls.total] = future
-            session.add_calls(job, packed, seen, close=False)
+            session.add_calls(job, packed, seen, close=False, items=[item])
         return cast("Future[R]", future)
 
     def _keep(self, key: tuple[bytes, str, str], job: Job) -> None:

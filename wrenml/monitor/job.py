@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wrenml import auth
+from wrenml.cache import CachedCalls
 from wrenml.calls import Calls, Invocation
 from wrenml.errors import WrenmlError
 from wrenml.failures import annotate, rebuild
@@ -108,6 +109,7 @@ class Job:
         self.futures: list[Future[object]] | dict[int, Future[object]] | None = None
         self.slots: dict[int, Raw | None] = {}
         self.locations: dict[tuple[str, int], Input] = {}
+        self.cache: CachedCalls | None = None
         self.tally = Tally()
         self.started = time.monotonic()
         self.ended: float | None = None
@@ -217,8 +219,8 @@ class Job:
             return None, raw.origin
         try:
             if text is None:
-                return self._unpacker.loads(self._body(raw)), None
-            error = rebuild(text, self._body(raw))
+                return self._unpacker.loads(self.body(raw)), None
+            error = rebuild(text, self.body(raw))
         except WrenmlError as refused:
             return None, refused
         except Exception as failed:  # noqa: BLE001  # unpickling runs the user's code
@@ -234,7 +236,8 @@ class Job:
         )
         return None, error
 
-    def _body(self, raw: Raw) -> memoryview:
+    def body(self, raw: Raw) -> memoryview:
+        """The packed result or exception of an outcome, checked."""
         bodies = raw.bodies
         if bodies is None:
             bodies = self.bodies(raw.origin)

@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from wrenml import auth
 from wrenml.calls import Invocation
@@ -24,9 +24,10 @@ from wrenml.invoke.base import Event as Arrival
 from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
 from wrenml.monitor.deliver import Callbacks, deliver, settle_many
 from wrenml.monitor.job import Job, Origin
-from wrenml.monitor.outcomes import CLIENT, JOURNAL, client_frame
+from wrenml.monitor.outcomes import CLIENT, JOURNAL, ClientFrame, client_frame, known_frames
 from wrenml.outcome import Frame, parse_frame
 from wrenml.retry import batch_size, is_short
+from wrenml.storage.base import Buffer
 from wrenml.worker.pipe import INLINE_BYTES
 
 __all__ = ["Monitor"]
@@ -156,6 +157,13 @@ class Monitor:
         with self._lock:
             callbacks = self._give_up(job, calls, cause)
             self._end_if_over(job)
+        self._call_back(callbacks)
+        self._tell()
+
+    def supply(self, job: Job, found: Mapping[int, Buffer]) -> None:
+        """Give calls the packed results that are known without running them."""
+        with self._lock:
+            callbacks = [one for made in known_frames(job, found) for one in self._settle_here(job, made)]
         self._call_back(callbacks)
         self._tell()
 
@@ -350,12 +358,15 @@ class Monitor:
     def _give_up(self, job: Job, calls: list[int], cause: BaseException) -> Callbacks:
         callbacks: Callbacks = []
         for made in client_frame(job, calls, cause):
-            commit = job.storage.commit(job.id, made.first, [made.data], attempt=None, writer=CLIENT)
-            key = auth.label_key(job.key, "client")
-            frame = parse_frame(made.data, job.id, lambda first, attempt: auth.invocation_key(key, first, attempt))  # noqa: B023  # called at once
-            done, _, failed, _, _ = deliver(job, frame, Origin(frame, commit.key, commit.start))
-            callbacks += done
-            self._events.append(CallsSettled(job.id, 0, failed, 0, 0.0))
+            callbacks += self._settle_here(job, made)
+        return callbacks
+
+    def _settle_here(self, job: Job, made: ClientFrame) -> Callbacks:
+        commit = job.storage.commit(job.id, made.first, [made.data], attempt=None, writer=CLIENT)
+        key = auth.label_key(job.key, CLIENT)
+        frame = parse_frame(made.data, job.id, lambda first, attempt: auth.invocation_key(key, first, attempt))
+        callbacks, succeeded, failed, _, _ = deliver(job, frame, Origin(frame, commit.key, commit.start))
+        self._events.append(CallsSettled(job.id, succeeded, failed, 0, 0.0))
         return callbacks
 
     def _expire(self) -> None:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from wrenml import auth
 from wrenml.errors import CallCancelled
 from wrenml.monitor.job import Job
 from wrenml.outcome import RECORD, Status, seal_frame
+from wrenml.storage.base import Buffer
 from wrenml.worker.failing import explain
 
-__all__ = ["CLIENT", "JOURNAL", "ClientFrame", "client_frame"]
+__all__ = ["CLIENT", "JOURNAL", "ClientFrame", "client_frame", "known_frames"]
 
 CLIENT = "client"
 JOURNAL = "journal"
+_FRAME_BYTES = 1 << 23
+_FRAME_CALLS = 1000
 
 
 class ClientFrame(NamedTuple):
-    """A frame for a run of neighbouring calls."""
+    """A frame for some calls, and the first of them."""
 
     first: int
     data: bytes
@@ -32,18 +35,36 @@ def client_frame(job: Job, calls: list[int], cause: BaseException) -> Iterator[C
     if isinstance(cause, CallCancelled):
         text["kind"] = "cancelled"
     extra = json.dumps(text).encode()
-    key = auth.label_key(job.key, CLIENT)
     now = time.time()
     run: list[int] = []
     for call in [*calls, None]:
         if run and call != run[-1] + 1:
             records = b"".join([RECORD.pack(c, Status.FAILURE, 0, 0, len(extra), now, 0, 0, len(body)) for c in run])
-            bodies = [body] * len(run)
-            head = seal_frame(
-                auth.invocation_key(key, run[0], 0), job.id, (run[0], 0), records, extra * len(run), bodies,
-                sent=now, stored=now, worker=bytes(8),
-            )  # fmt: skip
-            yield ClientFrame(run[0], b"".join([head, *bodies]))
+            yield _sealed(job, run[0], records, extra * len(run), [body] * len(run))
             run = []
         if call is not None:
             run.append(call)
+
+
+def known_frames(job: Job, found: Mapping[int, Buffer]) -> Iterator[ClientFrame]:
+    """Make the frames that give calls the packed results that are known without running them."""
+    now = time.time()
+    records: dict[int, bytes] = {}
+    bodies: list[Buffer] = []
+    size = 0
+    for call, body in found.items():
+        if records and (size > _FRAME_BYTES or len(records) == _FRAME_CALLS):
+            yield _sealed(job, next(iter(records)), b"".join(records.values()), b"", bodies)
+            records, bodies, size = {}, [], 0
+        records[call] = RECORD.pack(call, Status.SUCCESS, 0, 0, 0, now, 0, 0, len(body))
+        bodies.append(body)
+        size += len(body)
+    if records:
+        yield _sealed(job, next(iter(records)), b"".join(records.values()), b"", bodies)
+
+
+def _sealed(job: Job, first: int, records: bytes, extras: bytes, bodies: list[Buffer]) -> ClientFrame:
+    now = time.time()
+    key = auth.invocation_key(auth.label_key(job.key, CLIENT), first, 0)
+    head = seal_frame(key, job.id, (first, 0), records, extras, bodies, sent=now, stored=now, worker=bytes(8))
+    return ClientFrame(first, b"".join([head, *bodies]))
