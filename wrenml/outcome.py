@@ -15,7 +15,6 @@ import json
 import mmap
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -41,8 +40,7 @@ class Status:
     LOST = 2  # of this attempt only: the infrastructure failed
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(NamedTuple):
     """When things happened to a call: Unix seconds, and seconds of duration."""
 
     sent: float
@@ -52,8 +50,7 @@ class Timings:
     stored: float
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How one attempt at one call ended, without its body."""
 
     call: int

@@ -4,6 +4,8 @@ The four fields ``protocol``, ``storage``, ``job`` and ``calls`` of a request ke
 worker can answer a newer request with an outcome that says so. Everything the calls of a job share is in the
 `JobSpec`, stored once under its digest; the request names the digest and is therefore small, and the trust anchor:
 all the worker fetches is checked against digests in it.
+
+Records are named tuples here and in `wrenml.outcome`: a worker's cold start has no time for dataclasses.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ import json
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from wrenml.errors import VersionMismatchError, WireError
 
@@ -78,8 +80,7 @@ class Applied:
     KEYWORDS = "keywords"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSpec:
+class JobSpec(NamedTuple):
     """What all calls of a job share.
 
     Packed things (function, retry_on) are `wrenml.pickling` bytes.
@@ -92,7 +93,7 @@ class JobSpec:
     retries: int = 0
     retry_on: bytes | None = None  # packed tuple of exception types
     seed: int | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = MappingProxyType({})
     files: tuple[tuple[str, str], ...] = ()  # (name in the call's folder, digest)
     hooks: bool = False  # `function` is packed together with initializer and finalizer: they share their globals
     python: str = PYTHON
@@ -104,7 +105,7 @@ _PACKED = ("function", "retry_on")
 
 def encode_spec(spec: JobSpec) -> bytes:
     """Encode a job spec; equal specs give equal bytes."""
-    record: dict[str, object] = {name: getattr(spec, name) for name in JobSpec.__slots__}
+    record: dict[str, object] = {name: getattr(spec, name) for name in JobSpec._fields}
     for name in _PACKED:
         value = record[name]
         record[name] = b64encode(value).decode() if isinstance(value, bytes) else None
@@ -133,8 +134,7 @@ def decode_spec(data: bytes | memoryview) -> JobSpec:
     return JobSpec(**record)
 
 
-@dataclass(frozen=True, slots=True)
-class ArgumentRange:
+class ArgumentRange(NamedTuple):
     """Where the arguments of a request lie when they do not travel in it: bytes of a segment, and their digest."""
 
     key: str
@@ -143,8 +143,7 @@ class ArgumentRange:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """Where the result of another call lies that is an argument of this one.
 
     The range is that of the packed value inside the object; `sha256` is its digest.
@@ -158,8 +157,7 @@ class Input:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """One invocation: the calls ``first … first + count - 1`` of a job, under one attempt number.
 
     `offsets` has ``count + 1`` entries: call ``first + i`` finds its packed argument at ``offsets[i]:offsets[i + 1]``
@@ -227,7 +225,7 @@ def decode_request(data: bytes | Mapping[str, object]) -> Request:
     record: dict[str, object] = json.loads(data) if isinstance(data, bytes) else dict(data)
     if record.get("protocol") != PROTOCOL:
         raise VersionMismatchError(
-            f"the request speaks protocol {record.get('protocol')!r}, this worker {PROTOCOL}; deploy the client's version"
+            f"the request speaks protocol {record.get('protocol')!r}, this worker {PROTOCOL}: deploy the client's version"
         )
     try:
         return _request(record)

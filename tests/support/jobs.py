@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -39,7 +39,7 @@ class SentJob:
     """A job in a storage, and the requests for its calls."""
 
     storage: Storage
-    fn: Callable[..., object]
+    fn: object
     items: Sequence[object]
     settings: Mapping[str, Any] = field(default_factory=dict)
     id: str = "0123456789abcdef"
@@ -67,10 +67,10 @@ class SentJob:
             args=self._packed.data,
             storage=self.storage.url,
         )
-        return replace(request, **changes)  # type: ignore[arg-type]  # the fields of a request
+        return request._replace(**changes)  # type: ignore[arg-type]  # the fields of a request
 
     def event(self, **changes: object) -> dict[str, object]:
-        event: dict[str, object] = json.loads(encode_request(replace(self.request(), **changes)))  # type: ignore[arg-type]
+        event: dict[str, object] = json.loads(encode_request(self.request()._replace(**changes)))  # type: ignore[arg-type]
         return event
 
     def outcomes(self) -> list[Read]:

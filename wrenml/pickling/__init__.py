@@ -15,10 +15,26 @@ memory, by value. `wrenml.pickling.format` says how packed bytes are laid out.
 
 from __future__ import annotations
 
-from wrenml.pickling.batch import PackedItems
-from wrenml.pickling.format import Buffer
-from wrenml.pickling.packer import Packer
-from wrenml.pickling.results import dumps_result
-from wrenml.pickling.unpacker import Unpacker
+import importlib
 
 __all__ = ["Buffer", "PackedItems", "Packer", "Unpacker", "dumps_result"]
+
+# Workers unpickle arguments and pickle results; what packs functions and arguments is not for them to load.
+_HOMES = {
+    "Buffer": "format",
+    "PackedItems": "batch",
+    "Packer": "packer",
+    "Unpacker": "unpacker",
+    "dumps_result": "results",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -13,9 +13,8 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pickle import PickleBuffer
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from wrenml.errors import WireError
 
@@ -45,16 +44,14 @@ _INLINE = struct.Struct("<QQ16x")
 _KIND_BLOB, _KIND_INLINE = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class Inline:
+class Inline(NamedTuple):
     """Where a buffer lies in the body, bytes."""
 
     offset: int
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """A packed body taken apart: the pickle stream, its buffers in order, and whether it has references."""
 
     stream: memoryview

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from types import TracebackType
 
 from wrenml.errors import CallExited, WrenmlError
@@ -71,5 +70,6 @@ def _note_missing(error: ImportError) -> None:
 
 def _note_disk(error: OSError) -> None:
     folder = os.getcwd()
-    free = shutil.disk_usage(folder).free
+    left = os.statvfs(folder)
+    free = left.f_bavail * left.f_frsize
     error.add_note(f"wrenml: the disk of the worker's folder {folder} is full ({free // 2**20} MB free).")

@@ -8,11 +8,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from hashlib import sha256
 from inspect import iscoroutinefunction
-from typing import Any
-from typing import Protocol
+from typing import Any, Protocol
 
 from wrenml.errors import AuthenticationError, InitializerFailed
-from wrenml.pickling import Unpacker
+from wrenml.pickling.unpacker import Unpacker
 from wrenml.references import Ref
 from wrenml.storage.base import Buffer
 from wrenml.wire import Applied, Input, JobSpec, Request, blob_key, decode_spec

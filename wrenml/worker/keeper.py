@@ -139,7 +139,7 @@ class Keeper:
         # The child seals with a key of its own: the invocation's stays with its supervisor.
         run = _Run(request, self._number, os.urandom(32), limits, ends, parts, storage, request.first)
         self._number += request.count
-        parcel = pack_request(replace(request, key=run.key), b"" if request.spec in self._specs else spec)
+        parcel = pack_request(request._replace(key=run.key), b"" if request.spec in self._specs else spec)
         self._specs.add(request.spec)
         try:
             line.send(parcel, _PATIENCE)

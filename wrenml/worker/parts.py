@@ -12,12 +12,15 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from wrenml.errors import StorageUnavailableError
 from wrenml.outcome import RECORD, Status, parse_frame, seal_frame
 from wrenml.storage.base import Buffer, Storage
 from wrenml.wire import Request
 from wrenml.worker.endings import failure
 
 __all__ = ["Parts"]
+
+_PAUSE = 0.1  # seconds before a storage that could not be reached is asked again
 
 
 class _Entry(NamedTuple):
@@ -37,6 +40,8 @@ class Parts:
         Where outcomes are committed.
     writer : bytes
         Eight bytes that name this environment in outcomes.
+    until : float
+        The monotonic time until which a storage that cannot be reached is asked again.
 
     Attributes
     ----------
@@ -45,10 +50,11 @@ class Parts:
         and were therefore not written.
     """
 
-    def __init__(self, request: Request, storage: Storage, writer: bytes) -> None:
+    def __init__(self, request: Request, storage: Storage, writer: bytes, until: float) -> None:
         self._request = request
         self._storage = storage
         self._writer = writer
+        self._until = until
         self._entries: dict[int, _Entry] = {}
         self._size = max(request.part, 1)
         self._stop = request.first + request.count
@@ -135,14 +141,18 @@ class Parts:
         )
         self._cold = False
         lost = RECORD.unpack(entries[0].record)[1] == Status.LOST
-        written = self._storage.commit(
-            request.job,
-            first,
-            [head, *bodies],
-            attempt=request.attempt if lost else None,
-            writer=self._writer.hex(),
-        )
-        if written.settled:
+        if self._write(first, [head, *bodies], request.attempt if lost else None):
             self.committed += 1
         else:
             self.duplicates += 1
+
+    def _write(self, first: int, frame: Sequence[Buffer], attempt: int | None) -> bool:
+        job, writer = self._request.job, self._writer.hex()
+        while True:
+            try:
+                return self._storage.commit(job, first, frame, attempt=attempt, writer=writer).settled
+            except StorageUnavailableError:
+                # Each try was long and had its jitter: a storage has a patience of its own.
+                if time.monotonic() >= self._until:
+                    raise
+                time.sleep(_PAUSE)

@@ -19,7 +19,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from hashlib import sha256
 
 from wrenml.errors import (
@@ -55,9 +54,17 @@ class Remote:
         For what the child writes. Default: a folder of this process in ``TMPDIR`` or ``/tmp``.
     memory_mb : int, optional
         What all processes of the environment may use together. Default: not known.
+    open_with : callable
+        Opens a storage from its URL. Default: `wrenml.storage.open_storage`.
     """
 
-    def __init__(self, folder: str | None = None, *, memory_mb: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | None = None,
+        *,
+        memory_mb: int | None = None,
+        open_with: Callable[[str], Storage] | None = None,
+    ) -> None:
         folder = folder or f"{os.environ.get('TMPDIR', '/tmp')}/wrenml-{os.getpid()}"  # noqa: S108
         self._keeper = Keeper(
             folder,
@@ -65,6 +72,7 @@ class Remote:
             path=[entry for entry in sys.path if entry],
             threads=max(1, (memory_mb or 0) // _MB_PER_CPU),
         )
+        self._open = open_with or open_storage
         self._name = os.urandom(8)
         self._storages: dict[str, Storage] = {}
         self._specs: dict[str, tuple[bytes, JobSpec]] = {}
@@ -105,11 +113,11 @@ class Remote:
         try:
             request = decode_request(event)
         except VersionMismatchError as error:
-            return self._answer_newer(event, error)
+            return self._answer_newer(event, error, ends)
         refused = _too_late(request)
         if refused:
             return {"refused": refused}
-        parts = Parts(request, self._storage(request.storage), self._name)
+        parts = Parts(request, self._storage(request.storage), self._name, ends)
         calls = range(request.first, request.first + request.count)
         try:
             spec, limits = self._spec(request)
@@ -123,14 +131,14 @@ class Remote:
 
     def _storage(self, url: str) -> Storage:
         if url not in self._storages:
-            self._storages[url] = open_storage(url)
+            self._storages[url] = self._open(url)
         return self._storages[url]
 
-    def _answer_newer(self, event: Mapping[str, object], error: VersionMismatchError) -> dict[str, object]:
+    def _answer_newer(self, event: Mapping[str, object], error: VersionMismatchError, ends: float) -> dict[str, object]:
         request = _envelope(event)
         if request is None:
             raise error
-        parts = Parts(request, self._storage(request.storage), self._name)
+        parts = Parts(request, self._storage(request.storage), self._name, ends)
         parts.fail(range(request.first, request.first + request.count), error)
         return _counts(parts)
 
@@ -199,7 +207,7 @@ def _after_death(stop: Stop, some: range, parts: Parts, suspects: set[int], *, a
 def _only(request: Request, calls: range) -> Request:
     begin = calls.start - request.first
     offsets = request.offsets[begin : begin + len(calls) + 1]
-    return replace(request, first=calls.start, count=len(calls), offsets=offsets)
+    return request._replace(first=calls.start, count=len(calls), offsets=offsets)
 
 
 def _too_late(request: Request) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from wrenml.failures import short_repr
 from wrenml.outcome import RECORD, Status, seal_frame
-from wrenml.pickling import dumps_result
+from wrenml.pickling.results import dumps_result
 from wrenml.storage.base import Buffer
 from wrenml.wire import Request
 from wrenml.worker import context
