@@ -1,0 +1,38 @@
+from wrenml import errors as errors
+from wrenml.executor import Executor as Executor
+from wrenml.executors import default_executor as default_executor
+from wrenml.executors import inline_executor as inline_executor
+from wrenml.executors import local_executor as local_executor
+from wrenml.futurelist import ALL_COMPLETED as ALL_COMPLETED
+from wrenml.futurelist import ALWAYS as ALWAYS
+from wrenml.futurelist import ANY_COMPLETED as ANY_COMPLETED
+from wrenml.futurelist import FutureList as FutureList
+from wrenml.futurelist import as_completed as as_completed
+from wrenml.futurelist import get_all_results as get_all_results
+from wrenml.futurelist import wait as wait
+from wrenml.futures import Future as Future
+from wrenml.options import MapOptions as MapOptions
+from wrenml.options import Options as Options
+from wrenml.references import Ref as Ref
+
+__all__ = [
+    "ALL_COMPLETED",
+    "ALWAYS",
+    "ANY_COMPLETED",
+    "Executor",
+    "Future",
+    "FutureList",
+    "MapOptions",
+    "Options",
+    "Ref",
+    "__version__",
+    "as_completed",
+    "default_executor",
+    "errors",
+    "get_all_results",
+    "inline_executor",
+    "local_executor",
+    "wait",
+]
+
+__version__: str
