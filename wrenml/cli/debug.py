@@ -9,7 +9,6 @@ import pdb  # noqa: T100 - what this is for
 import sys
 import tempfile
 import traceback
-from bdb import BdbQuit
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from types import TracebackType
@@ -106,11 +105,23 @@ def _located(jobs: Jobs, job: str, found: Found) -> Input:
     return Input(job, found.outcome.call, origin.key, begin, end, sha256(body).hexdigest())
 
 
+class _Debugger(pdb.Pdb):
+    """Stops at the first line that is not ours, and remembers whether it was left."""
+
+    def __init__(self) -> None:
+        super().__init__(skip=[f"{name}*" for name in _OURS])
+        self.left = False
+
+    def set_quit(self) -> None:
+        self.left = True
+        super().set_quit()
+
+
 def _ran(call: Callable[[object], object], argument: object, *, debugger: bool) -> int:
-    watched = pdb.Pdb(skip=[f"{name}*" for name in _OURS]) if debugger else None
+    watched = _Debugger() if debugger else None
     try:
         result = call(argument) if watched is None else watched.runcall(call, argument)
-    except (KeyboardInterrupt, BdbQuit):
+    except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BaseException as error:  # noqa: BLE001  # whatever the call raises is what was asked for
         sys.stdout.flush()
@@ -119,7 +130,7 @@ def _ran(call: Callable[[object], object], argument: object, *, debugger: bool) 
         if watched is not None and shown is not None:
             pdb.post_mortem(shown)
         return Exit.FAILED
-    if watched is not None and watched.quitting:
+    if watched is not None and watched.left:
         return Exit.INTERRUPTED
     sys.stdout.write(f"{short_repr(result)}\n")
     return Exit.DONE

@@ -67,7 +67,8 @@ def run_demo(arguments: argparse.Namespace) -> int:
     _say(f"  serial    {span(serial):>8}  (all {plural(len(tasks), 'fit')}, measured)")
     _say(f"  speed-up  {serial / parallel:>6.2f} ×")
     _say(f"  scores    equal, all {len(tasks)}")
-    _say(f"\n`wrenml show {futures.id}` tells more." if futures.id else "")
+    if executor.session.backend != "inline":
+        _say(f"\n`wrenml show {futures.id}` tells more.")
     return Exit.DONE
 
 

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples").glob("[0-9]*.py"))
+
+
+def test_there_are_examples() -> None:
+    assert [path.name[:2] for path in EXAMPLES] == [f"{number:02}" for number in range(1, len(EXAMPLES) + 1)]
+    assert EXAMPLES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.stem))
+def test_an_example_runs_and_says_something(path: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "WRENML_WORKERS": "2"}
+    done = subprocess.run(
+        [sys.executable, path], cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=100, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) > 1
