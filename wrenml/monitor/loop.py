@@ -15,10 +15,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from wrenml import auth
 from wrenml.calls import Invocation
-from wrenml.errors import AuthenticationError, CallCancelled, WireError, WorkerCrashed, WrenmlError
+from wrenml.errors import AuthenticationError, CallCancelled, WireError, WorkerCrashed, WorkerOutOfMemory, WrenmlError
 from wrenml.events import CallsRetried, CallsSettled, Event, Hook, JobEnded
 from wrenml.invoke.base import Event as Arrival
 from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
@@ -200,8 +201,12 @@ class Monitor:
             raise
 
     def _run_here(self, job: Job) -> None:
-        while job.calls.unsettled and (job.calls.has_pending or job.calls.in_flight):
-            self._step()
+        try:
+            while job.calls.unsettled and (job.calls.has_pending or job.calls.in_flight):
+                self._step()
+        except KeyboardInterrupt:
+            self.cancel(job, range(job.calls.total))
+            raise
         self._write(everything=True)
 
     def _step(self) -> None:
@@ -216,7 +221,7 @@ class Monitor:
 
     def _patience(self) -> float | None:
         with self._lock:
-            due = [i.lease for job in self._jobs.values() if job.plan.limits.timeout for i in job.calls.in_flight]
+            due = [i.lease for job in self._jobs.values() if job.plan.timeout for i in job.calls.in_flight]
             soonest = min((time for time in [*due, self._write_at] if time is not None), default=None)
             self._asleep = soonest is None
         return None if soonest is None else max(0.0, soonest - time.monotonic())
@@ -269,7 +274,7 @@ class Monitor:
         return job.batch
 
     def _send(self, job: Job, invocation: Invocation) -> None:
-        limits = job.plan.limits
+        limits = job.limits(invocation)
         if limits.timeout is not None:
             invocation.lease = time.monotonic() + 120 + invocation.count * limits.timeout + 90
         job.in_flight += 1
@@ -346,7 +351,10 @@ class Monitor:
     ) -> Callbacks:
         if not counted:
             job.in_flight -= 1
-        losses = job.calls.lost(invocation, suspect, retry=retry)
+        outgrown = isinstance(cause, WorkerOutOfMemory) and suspect is not None
+        if outgrown:
+            job.outgrow(cast("int", suspect))
+        losses = job.calls.lost(invocation, suspect, retry=retry, counted=not outgrown)
         if losses.again:
             self._ready.append(job)
             job.tally.retried += len(losses.again)
@@ -372,7 +380,7 @@ class Monitor:
     def _expire(self) -> None:
         now = time.monotonic()
         for job in list(self._jobs.values()):
-            if job.plan.limits.timeout is not None:
+            if job.plan.timeout is not None:
                 for invocation in job.calls.expired(now):
                     self._invoker.cancel((job.id, invocation.first, invocation.attempt), None)
 
