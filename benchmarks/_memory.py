@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["MEGABYTE", "descendants", "peak_of", "proportional", "resident", "supported"]
+__all__ = ["MEGABYTE", "descendants", "proportional", "resident", "supported", "weighed"]
 
 MEGABYTE = 1_000_000
 
@@ -45,15 +45,14 @@ def descendants(pid: int) -> Iterator[int]:
             yield from descendants(child)
 
 
-def peak_of(pids: Callable[[], Iterable[int]], work: Callable[[], object]) -> int:
-    """Sample the memory of processes, asked for each time, while `work` runs; return the largest sum, bytes."""
+def weighed(pids: Callable[[], Iterable[int]], work: Callable[[], object]) -> list[int]:
+    """Sample the memory of processes, asked for each time, while `work` runs; return the sums, bytes."""
     done = threading.Event()
-    peak = 0
+    sums: list[int] = []
 
     def sample() -> None:
-        nonlocal peak
         while not done.wait(_INTERVAL):
-            peak = max(peak, sum(map(proportional, pids())))
+            sums.append(sum(map(proportional, pids())))
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -62,4 +61,4 @@ def peak_of(pids: Callable[[], Iterable[int]], work: Callable[[], object]) -> in
     finally:
         done.set()
         sampler.join()
-    return peak
+    return sums

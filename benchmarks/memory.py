@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from _bench import Bench, main, race
-from _memory import MEGABYTE, descendants, peak_of, supported
+from _memory import MEGABYTE, descendants, supported, weighed
 from _peers import PPE_FORK, WRENML
 from _programs import last_result, written
 
@@ -19,12 +19,12 @@ def peak(program: Path, count: int) -> float:
     printed: list[bytes] = []
     arguments = [sys.executable, str(program), str(count)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, cwd=program.parent) as process:
-        found = peak_of(
+        found = weighed(
             lambda: (process.pid, *descendants(process.pid)),
             lambda: printed.append(process.communicate()[0]),
         )
     assert printed == [last_result(count)], f"{program.name} ended with {process.returncode}"
-    return found / MEGABYTE
+    return max(found) / MEGABYTE
 
 
 def measure(bench: Bench) -> None:
