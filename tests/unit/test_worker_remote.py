@@ -10,7 +10,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.support.jobs import SentJob
 from wrenml import auth
@@ -139,12 +141,12 @@ def test_a_warm_environment_reads_a_blob_once(bench: Bench) -> None:
 
 
 def test_a_call_that_changes_a_blob_in_place_changes_its_own_copy(bench: Bench) -> None:
-    def change(data: bytearray) -> tuple[int, int]:
-        before = data[0]
+    def change(data: NDArray[np.float64]) -> tuple[float, float]:
+        before = float(data[0])
         data[0] += 1
-        return before, data[0]
+        return before, float(data[0])
 
-    job = bench.job(change, [bytearray(1 << 20)] * 2)
+    job = bench.job(change, [np.zeros(1 << 17)] * 2)
 
     bench.run(job)
 
