@@ -335,3 +335,43 @@ def fork_and_stay(path: str) -> None:
 
 def signal_group(number: int) -> None:
     os.killpg(os.getpgrp(), number)
+
+
+# Output
+
+
+def flood_from_python(megabytes: int) -> str:
+    print("the first line")
+    block = "x" * 1023 + "\n"
+    for _ in range(megabytes * 1024):
+        sys.stdout.write(block)
+    sys.stderr.write("the last line\n")
+    return "done"
+
+
+def flood_from_native_code(megabytes: int) -> str:
+    libc = ctypes.CDLL(None)
+    os.write(1, b"the first line\n")
+    block = b"x" * (MEGABYTE - 1) + b"\n"
+    for _ in range(megabytes):
+        libc.write(2, block, len(block))
+    os.write(2, b"the last line\n")
+    return "done"
+
+
+def flood_from_a_process(megabytes: int) -> str:
+    subprocess.run(["sh", "-c", f"echo the first line; head -c {megabytes}M /dev/zero | tr '\\0' x; echo the last line"], check=True)
+    return "done"
+
+
+def flood_for_ever(path: str) -> None:
+    Path(path).touch()
+    block = b"x" * MEGABYTE
+    while True:
+        os.write(1, block)
+
+
+def speak_with_null(_x: object) -> str:
+    os.write(1, b"\xff\xfe\0 not text\n")
+    print("\udcff é")
+    return "done"

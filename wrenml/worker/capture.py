@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["HEAD_BYTES", "TAIL_BYTES", "Capture", "read_output"]
+__all__ = ["HEAD_BYTES", "TAIL_BYTES", "Capture", "cut_output", "read_output"]
 
 HEAD_BYTES = 32_768
 TAIL_BYTES = 32_768
@@ -17,8 +17,22 @@ def read_output(descriptor: int, start: int, stop: int) -> str:
     if size <= HEAD_BYTES + TAIL_BYTES:
         return os.pread(descriptor, size, start).decode(errors="replace")
     head = os.pread(descriptor, HEAD_BYTES, start).decode(errors="replace")
-    tail = os.pread(descriptor, TAIL_BYTES, stop - TAIL_BYTES).decode(errors="replace")
+    # What `cut_output` took away and nothing was written over reads as zeros.
+    tail = os.pread(descriptor, TAIL_BYTES, stop - TAIL_BYTES).lstrip(b"\0").decode(errors="replace")
     return f"{head}\n[… {size - HEAD_BYTES - TAIL_BYTES:,} bytes left out …]\n{tail}"
+
+
+def cut_output(descriptor: int, start: int, most: int) -> None:
+    """Free what lies between head and tail of what was written from `start` on, if it takes more than `most` bytes.
+
+    Positions stay what they were, so that the writer, which may go on all the while, need not know.
+    """
+    status = os.fstat(descriptor)
+    if status.st_blocks * 512 > most and status.st_size - start > HEAD_BYTES + TAIL_BYTES:
+        place = status.st_size - TAIL_BYTES
+        tail = os.pread(descriptor, TAIL_BYTES, place)
+        os.ftruncate(descriptor, start + HEAD_BYTES)
+        os.pwrite(descriptor, tail, place)
 
 
 class Capture:
@@ -48,9 +62,7 @@ class Capture:
         end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
         if end == self._start:
             return None
-        end = os.fstat(self._descriptor).st_size
-        # A flood is cut from outside while it lasts, which leaves the file shorter than where the call began.
-        start = self._start if self._start <= end else 0
+        start = min(self._start, end)
         size = end - start
         text = read_output(self._descriptor, start, end)
         if end > _TRIM_BYTES:

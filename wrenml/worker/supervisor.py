@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import wrenml
 from wrenml.storage.base import Buffer
-from wrenml.worker.capture import read_output
+from wrenml.worker.capture import cut_output, read_output
 from wrenml.worker.marks import CURRENT, LIMIT, NEVER, OUTPUT, SIZE, STARTED, anonymous_file, map_marks
 
 __all__ = ["Child", "Death", "Lifeline"]
@@ -190,9 +190,8 @@ class Child:
             return 0
 
     def stop_flood(self) -> None:
-        """Empty the captured output if a call writes without end."""
-        if os.fstat(self._output).st_size > _FLOOD_BYTES:
-            os.ftruncate(self._output, 0)
+        """Keep what a call writes without end from filling the memory."""
+        cut_output(self._output, self.marks[OUTPUT], _FLOOD_BYTES)
 
     def stacks(self, number: signal.Signals, patience: float = 1.0) -> str:
         """Have the child write where its Python threads are, and return that."""
@@ -229,9 +228,8 @@ class Child:
             code = self._process.wait()
         self.kill()
         size = os.fstat(self._output).st_size
-        # A flood that was cut may have left the file shorter than where the call began.
-        begin = self.marks[OUTPUT] if self.marks[OUTPUT] <= size else 0
-        output = os.pread(self._output, _STACK_BYTES, max(begin, size - _STACK_BYTES)).decode(errors="replace")
+        begin = max(self.marks[OUTPUT], size - _STACK_BYTES)
+        output = os.pread(self._output, _STACK_BYTES, begin).lstrip(b"\0").decode(errors="replace")
         os.close(self._output)
         os.close(self._marks_file)
         self._remove_folder()
