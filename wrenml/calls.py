@@ -171,7 +171,7 @@ class Calls:
         invocation.count = max(0, min(first, invocation.stop) - invocation.first)
         return len(again)
 
-    def lost(self, invocation: Invocation, suspect: int | None, *, retry: bool = True) -> Losses:
+    def lost(self, invocation: Invocation, suspect: int | None, *, retry: bool = True, counted: bool = True) -> Losses:
         """Decide about the unsettled calls of an invocation whose worker is gone.
 
         Parameters
@@ -182,14 +182,16 @@ class Calls:
             The call that was running, if known: it alone is blamed and runs alone next time. Otherwise all are blamed.
         retry : bool
             False gives the blamed ones up at once.
+        counted : bool
+            False runs them again however often they were blamed.
         """
         self.end(invocation)
         unsettled = [call for call in range(invocation.first, invocation.stop) if not self._settled[call]]
         blamed = unsettled if suspect is None else [call for call in unsettled if call == suspect]
         given_up = []
         for call in blamed:
-            self._blame[call] = self._blame.get(call, 0) + 1
-            if not retry or self._blame[call] > self._infra_retries:
+            blame = self._blame[call] = self._blame.get(call, 0) + counted
+            if not retry or (counted and blame > self._infra_retries):
                 given_up.append(call)
         gone = set(given_up)
         again = [call for call in unsettled if call not in gone]

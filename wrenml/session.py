@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from hashlib import sha256
@@ -19,7 +19,7 @@ from wrenml.cache import CachedCalls, cached_function
 from wrenml.errors import ExecutorClosedError, InputFailed
 from wrenml.events import JobStarted
 from wrenml.futures import Future
-from wrenml.invoke.base import Invoker, Limits
+from wrenml.invoke.base import Invoker
 from wrenml.monitor.arguments import Arguments, Chunk
 from wrenml.monitor.deliver import locate
 from wrenml.monitor.job import Job, Plan
@@ -32,6 +32,7 @@ from wrenml.pickling import PackedItems, Packer
 from wrenml.pickling.remembered import Remembered
 from wrenml.references import Ref
 from wrenml.rootkey import RootKey
+from wrenml.shipping import shipped_files
 from wrenml.storage.base import Buffer, Storage
 from wrenml.wire import JobSpec, decode_spec, encode_spec
 from wrenml.worker import context
@@ -181,7 +182,8 @@ class Session:
         """Make a job from its records."""
         here = context.current()
         plan = Plan(
-            limits=Limits(options.timeout, options.memory_mb[0] if options.memory_mb else None),
+            timeout=options.timeout,
+            memory_mb=options.memory_mb or (),
             chunksize=options.chunksize,
             max_in_flight=options.max_in_flight,
             depth=0 if here is None else here.depth,
@@ -211,22 +213,17 @@ class Session:
             retry_on=retry_on,
             seed=options.seed,
             env=options.env,
-            files=tuple(shipped for path in options.files for shipped in self._ship(path)),
+            files=tuple((name, self._ship(path)) for name, path in shipped_files(options.files).items()),
             hooks=_has_hooks(options),
             cloudpickle=None if cloudpickle is None else cloudpickle.__version__,
         )
 
-    def _ship(self, path: str) -> Iterator[tuple[str, str]]:
-        path = os.path.abspath(path)
-        files = [path]
-        if os.path.isdir(path):
-            files = sorted(os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
-        for each in files:
-            with open(each, "rb") as file:
-                data = file.read()
-            digest = sha256(data).hexdigest()
-            self.put_blob(digest, data)
-            yield os.path.relpath(each, os.path.dirname(path)), digest
+    def _ship(self, path: str) -> str:
+        with open(path, "rb") as file:
+            data = file.read()
+        digest = sha256(data).hexdigest()
+        self.put_blob(digest, data)
+        return digest
 
     # Calls
 

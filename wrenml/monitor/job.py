@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from wrenml import auth
@@ -51,7 +51,8 @@ class Tally:
 class Plan:
     """How a job's calls are to be run, as far as the client is concerned."""
 
-    limits: Limits = field(default_factory=Limits)
+    timeout: float | None = None  # seconds, of one call
+    memory_mb: tuple[int, ...] = ()  # to be tried in turn
     chunksize: int | None = None
     max_in_flight: int | None = None
     depth: int = 0
@@ -108,6 +109,7 @@ class Job:
         self.condition = threading.Condition()
         self.futures: list[Future[object]] | dict[int, Future[object]] | None = None
         self.slots: dict[int, Raw | None] = {}
+        self._outgrown: dict[int, int] = {}
         self.locations: dict[tuple[str, int], Input] = {}
         self.cache: CachedCalls | None = None
         self.tally = Tally()
@@ -141,6 +143,19 @@ class Job:
     def forget_key(self, invocation: Invocation) -> None:
         """Drop the key of an invocation that is over."""
         self._keys.pop((invocation.first, invocation.attempt), None)
+
+    def limits(self, invocation: Invocation) -> Limits:
+        """What the supervisor of an invocation watches: after running out of memory, the next size."""
+        sizes = self.plan.memory_mb
+        if not sizes:
+            return Limits(self.plan.timeout)
+        calls = range(invocation.first, invocation.stop)
+        size = max(self._outgrown.get(call, 0) for call in calls) if self._outgrown else 0
+        return Limits(self.plan.timeout, sizes[size], last=size + 1 == len(sizes))
+
+    def outgrow(self, call: int) -> None:
+        """Take note that a call ran out of memory with the size it had."""
+        self._outgrown[call] = self._outgrown.get(call, 0) + 1
 
     def request(self, invocation: Invocation, inline_bytes: int) -> Request:
         """Make the request that tells a worker to run an invocation.

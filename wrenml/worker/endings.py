@@ -21,10 +21,14 @@ _LOG_CHARACTERS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the supervisor of a request watches: seconds of one call, MB of resident memory."""
+    """What the supervisor of a request watches: seconds of one call, MB of resident memory.
+
+    `last` says that there is no larger size for a call that needs more memory.
+    """
 
     timeout: float | None = None
     memory_mb: int | None = None
+    last: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,10 @@ def ending(reason: Reason | None, death: Death, limits: Limits) -> tuple[Excepti
     if reason is not None and reason.what == "memory":
         peak = reason.peak_kb // 1024
         return WorkerOutOfMemory(
-            f"the call used {peak} MB, more than its limit of {limits.memory_mb} MB; "
-            "raise memory_mb= or use less.",
+            f"the call used {peak} MB, more than its limit of {limits.memory_mb} MB; raise memory_mb= or use less.",
             limits.memory_mb,
             peak,
-        ), True
+        ), limits.last
     if death.signal is None:
         code = death.code or 0
         what = f"non-zero return code {code}" if code else "return code 0, but without a result"
@@ -84,11 +87,7 @@ def ending(reason: Reason | None, death: Death, limits: Limits) -> tuple[Excepti
         name = signal.Signals(death.signal).name
     except ValueError:
         name = f"signal {death.signal}"
-    trace = (
-        death.output[death.output.find("Fatal Python error") :]
-        if "Fatal Python error" in death.output
-        else ""
-    )
+    trace = death.output[death.output.find("Fatal Python error") :] if "Fatal Python error" in death.output else ""
     text = f"the worker process was ended by {name} while it ran the call"
     return WorkerCrashed(f"{text}.\n{trace.strip()}" if trace else f"{text}.", death.signal), False
 

@@ -1,0 +1,177 @@
+"""What the options of a map do on local workers, beyond what every executor promises."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from wrenml.errors import ConfigError, InitializerFailed, WorkerOutOfMemory
+from wrenml.executor import Executor
+from wrenml.executors import local_executor
+from wrenml.testing import samples
+
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[Executor]:
+    with local_executor(workers=2) as executor:
+        yield executor
+
+
+class TestMemory:
+    """`memory_mb`: one limit, or several to try in turn."""
+
+    @staticmethod
+    def hungry(log: Path) -> Callable[[int], int]:
+        """A call that notes that it ran and uses that many MB for as long as it takes to be seen."""
+
+        def use(megabytes: int) -> int:
+            with log.open("a") as file:
+                file.write(f"{megabytes}\n")
+            used = b"x" * (megabytes << 20)
+            if megabytes:
+                time.sleep(0.5)
+            return len(used)
+
+        return use
+
+    def test_the_next_size_is_tried(self, executor: Executor, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        futures = executor.map(self.hungry(log), [0, 300, 0, 0], memory_mb=[150, 250, 1000])
+        assert futures.results(timeout=PATIENCE) == [0, 300 << 20, 0, 0]
+        assert log.read_text().split().count("300") == 3
+        assert futures.summary().retried >= 2
+
+    def test_more_sizes_than_infra_retries(self, executor: Executor, tmp_path: Path) -> None:
+        sizes = [100, 150, 200, 1000]
+        futures = executor.map(self.hungry(tmp_path / "log"), [300], memory_mb=sizes, infra_retries=0)
+        assert futures.results(timeout=PATIENCE) == [300 << 20]
+
+    def test_the_last_size_is_the_limit(self, executor: Executor, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        futures = executor.map(self.hungry(log), [300, 0], memory_mb=(100, 150))
+        error = futures[0].exception(PATIENCE)
+        assert isinstance(error, WorkerOutOfMemory)
+        assert error.memory_mb == 150
+        assert futures[1].result(PATIENCE) == 0
+        assert log.read_text().split().count("300") == 2
+
+
+class TestFiles:
+    """`files`: what is shipped lies in the folder where calls run."""
+
+    def test_folders_and_paths(self, executor: Executor, tmp_path: Path) -> None:
+        deep = tmp_path / "data" / "more"
+        deep.mkdir(parents=True)
+        (deep / "leaf.txt").write_text("leaf")
+        (tmp_path / "data" / "root.txt").write_text("root")
+        (tmp_path / "single.txt").write_text("single")
+        names = ["data/more/leaf.txt", "data/root.txt", "single.txt"]
+        files: list[str | Path] = [f"{tmp_path / 'data'}{os.sep}", tmp_path / "single.txt"]
+        assert executor.map(samples.read_file, names, files=files).results(timeout=PATIENCE) == [
+            "leaf",
+            "root",
+            "single",
+        ]
+
+    def test_two_files_of_one_name(self, executor: Executor, tmp_path: Path) -> None:
+        paths = [tmp_path / "a" / "same.txt", tmp_path / "b" / "same.txt"]
+        for path in paths:
+            path.parent.mkdir()
+            path.touch()
+        with pytest.raises(ConfigError, match=r"'same\.txt'"):
+            executor.map(samples.read_file, ["same.txt"], files=paths)
+        assert executor.map(samples.read_file, ["same.txt"], files=paths[:1] * 2).results(timeout=PATIENCE) == [""]
+
+
+class TestInitializer:
+    """`initializer` and `finalizer`: once an environment."""
+
+    def test_once_a_worker_whatever_runs_in_between(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+
+        def note(word: str) -> Callable[[], None]:
+            def noted() -> None:
+                with log.open("a") as file:
+                    file.write(f"{word} {os.getpid()}\n")
+
+            return noted
+
+        with local_executor(workers=1) as executor:
+            begin, end = note("begin"), note("end")
+            for _ in range(2):
+                executor.map(samples.square, range(5), initializer=begin, finalizer=end).results(timeout=PATIENCE)
+                executor.map(samples.square, range(5)).results(timeout=PATIENCE)
+            pid = executor.submit(samples.process).result(PATIENCE)
+        assert log.read_text().splitlines() == [f"begin {pid}", f"end {pid}"]
+
+    def test_its_failure_has_its_cause(self, executor: Executor) -> None:
+        futures = executor.map(samples.square, range(3), initializer=samples.broken_initializer)
+        for error in futures.exceptions(PATIENCE):
+            assert isinstance(error, InitializerFailed)
+            assert isinstance(error.__cause__, OSError)
+            assert "no licence server" in str(error.__cause__)
+
+    def test_a_failing_finalizer_costs_nothing(self, tmp_path: Path) -> None:
+        mark = tmp_path / "mark"
+
+        def fail() -> None:
+            mark.touch()
+            raise ValueError
+
+        with local_executor(workers=1) as executor:
+            assert executor.map(samples.square, [3], finalizer=fail).results(timeout=PATIENCE) == [9]
+        assert mark.exists()
+
+
+def test_max_in_flight(executor: Executor, tmp_path: Path) -> None:
+    def alone(_: int) -> bool:
+        mark = tmp_path / "here"
+        try:
+            mark.mkdir()
+        except FileExistsError:
+            return False
+        time.sleep(0.02)
+        mark.rmdir()
+        return True
+
+    assert executor.map(alone, range(12), max_in_flight=1).results(timeout=PATIENCE) == [True] * 12
+
+
+def test_tags_stay_with_the_job(executor: Executor) -> None:
+    futures = executor.map(samples.square, [1], name="sweep 7", tags={"team": "α"})
+    futures.results(timeout=PATIENCE)
+    with local_executor(workers=1) as other:
+        again = other.attach(futures.id)
+    assert "sweep 7" in repr(again)
+
+
+def test_strict(executor: Executor) -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        executor.map(samples.add, [1, 2], [1], strict=True)
+    assert executor.map(samples.add, [1, 2], [1]).results(timeout=PATIENCE) == [2]
+
+
+def test_exclude_modules(executor: Executor, tmp_path: Path) -> None:
+    (tmp_path / "left_behind.py").write_text("def increase(x):\n    return x + 1\n")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        import left_behind  # type: ignore[import-not-found]  # noqa: PLC0415  # written above
+
+        assert executor.map(left_behind.increase, [1]).results(timeout=PATIENCE) == [2]
+        futures = executor.map(left_behind.increase, [1], exclude_modules="left_behind")
+        assert isinstance(futures[0].exception(PATIENCE), ImportError)
+        assert executor.map(left_behind.increase, [1]).results(timeout=PATIENCE) == [2]
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("left_behind", None)
+
+
+def test_max_cost_costs_nothing_here(executor: Executor) -> None:
+    assert executor.map(samples.square, range(9), max_cost=0.01).results(timeout=PATIENCE) == [x * x for x in range(9)]
