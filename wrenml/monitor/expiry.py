@@ -8,9 +8,6 @@
     workers/<name>  old, and no process works in it
 """
 
-# Executors import this when they start, and pathlib is slow to import.
-# ruff: noqa: PTH108, PTH110, PTH112, PTH114, PTH115, PTH116, PTH118, PTH119, PTH123, PTH208
-
 from __future__ import annotations
 
 import contextlib
@@ -151,12 +148,8 @@ def _referred(folder: str, wanted: set[str], gone: set[str]) -> set[str]:
     """Those of the wanted blobs that jobs and blobs which stay refer to."""
     found: set[str] = set()
     missing = {name: bytes.fromhex(name) for name in wanted if _is_digest(name)}
-    sources = [
-        file for job in _entries(os.path.join(folder, "jobs")) if job not in gone for file in _said(job)
-    ]
-    sources += [
-        path for path in _entries(os.path.join(folder, "blobs")) if os.path.basename(path) not in wanted
-    ]
+    sources = [file for job in _entries(os.path.join(folder, "jobs")) if job not in gone for file in _said(job)]
+    sources += [path for path in _entries(os.path.join(folder, "blobs")) if os.path.basename(path) not in wanted]
     while sources and missing:
         path = sources.pop()
         for data in _texts(path, whole=not path.startswith(os.path.join(folder, "blobs", ""))):
