@@ -30,6 +30,12 @@ class Stream(io.StringIO):
         return self.terminal
 
 
+class Notebook(Stream):
+    """A stream as ipykernel has it: no terminal, but `\\r` starts a line over."""
+
+    __module__ = "ipykernel.iostream"
+
+
 class Glass:
     """What a terminal shows after what was written to it: just the control sequences that progress uses."""
 
@@ -194,6 +200,18 @@ class TestProgress:
         glass = Glass()
         glass.feed(stream.getvalue())
         assert glass.text == "one\ntwo and a half\nthe end"
+
+    def test_a_notebook_has_a_bar_too(self) -> None:
+        stream = Notebook(terminal=False)
+        screen = Screen(stream)
+        assert screen.live
+        screen.draw("a long bar")
+        screen.draw("a bar")
+        screen.say("the end")
+        assert "\x1b" not in stream.getvalue()
+        glass = Glass()
+        glass.feed(stream.getvalue())
+        assert glass.text == "the end"
 
     def test_a_short_job_is_not_worth_a_word(self) -> None:
         stream = Stream()
