@@ -12,8 +12,12 @@ import pytest
 
 import wrenml
 from tests.faults import deeds
-from wrenml.errors import CallExited, CallTimeout, WorkerCrashed
+from tests.faults.clients import client
+from wrenml.errors import CallExited, CallTimeout, WorkerCrashed, WorkerOutOfMemory
 from wrenml.testing.faults import ExitInCall
+from wrenml.worker.endings import Limits, Reason, ending
+from wrenml.worker.oom import SystemKills
+from wrenml.worker.supervisor import Death
 
 PATIENCE = 60
 Eventually = Callable[..., None]
@@ -38,7 +42,8 @@ def test_a_crash_in_native_code_says_where(
     assert signal.Signals(number).name in text
     assert word in text
     assert deed.__name__ in text
-    assert "infra_retries" in text
+    assert "native code" in text
+    assert "infra_retries=0" in "\n".join(errors[3].__notes__)
 
 
 def test_a_stack_overflow_in_native_code_is_one_calls(executor: wrenml.Executor) -> None:
@@ -57,7 +62,9 @@ def test_a_call_that_kills_its_worker_every_time_costs_nobody_else(own: wrenml.E
     assert isinstance(error, WorkerCrashed)
     assert error.signal == signal.SIGKILL
     assert deed.times() == 4
-    assert "4 times" in str(error)
+    assert "SIGKILL while it ran the call" in str(error)
+    assert "attempts: 4" in "\n".join(error.__notes__)
+    assert "attempt 4" in "\n".join(error.__notes__)
     assert time.monotonic() - before < PATIENCE
     assert own.submit(deeds.same, 1).result(PATIENCE) == 1
 
@@ -86,7 +93,7 @@ def test_an_idle_worker_asked_to_end_is_replaced(own: wrenml.Executor) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         victim = own.submit(deeds.process).result(PATIENCE)
         os.kill(victim, number)
-        assert own.map(deeds.same, range(5), infra_retries=0).results(timeout=PATIENCE) == list(range(5))
+        assert own.map(deeds.same, range(5)).results(timeout=PATIENCE) == list(range(5))
 
 
 def test_a_stopped_worker_is_out_of_time(own: wrenml.Executor, started: Path) -> None:
@@ -148,3 +155,68 @@ def test_a_deadlock_is_out_of_time_and_says_where(own: wrenml.Executor, deed: Ca
     assert [type(error) for error in errors] == [type(None), CallTimeout, type(None)]
     assert "out of time" in str(errors[1])
     assert deed.__name__ in str(errors[1])
+
+
+@pytest.mark.parametrize("code", ["import os; os._exit(0)", "import os; os._exit(3)", "import os; os.abort()"])
+def test_an_environment_in_which_no_worker_starts_is_said(own: wrenml.Executor, code: str, tmp_path: Path) -> None:
+    deed = deeds.Noted(tmp_path / "starts", deeds.same)
+
+    def initialize() -> None:
+        deed(0)
+        exec(code)  # noqa: S102
+
+    errors = own.map(deeds.same, range(50), initializer=initialize, infra_retries=1).exceptions(PATIENCE)
+    assert {type(error) for error in errors} == {WorkerCrashed}
+    assert "before it ran the call" in str(errors[0])
+    assert deed.times() <= 12
+    assert own.submit(deeds.same, 2).result(PATIENCE) == 2
+
+
+def test_an_interpreter_that_does_not_start_is_said(tmp_path: Path) -> None:
+    script = """
+import os, wrenml
+from tests.faults import deeds
+os.environ["PYTHONHOME"] = "/nowhere"
+import sys
+sys.executable = "/bin/false"
+with wrenml.local_executor(workers=2) as executor:
+    for error in executor.map(deeds.same, range(3), infra_retries=1).exceptions(60):
+        print(type(error).__name__, "before it ran" in str(error))
+sys.executable = "/nowhere/python"
+with wrenml.local_executor(workers=2) as executor:
+    for error in executor.map(deeds.same, range(3), infra_retries=1).exceptions(60):
+        print(type(error).__name__, "/nowhere/python" in str(error))
+"""
+    assert client(script) == "WorkerCrashed True\n" * 6
+
+
+@pytest.mark.parametrize(
+    ("group", "file", "before", "after"),
+    [
+        ("0::/a/b\n", "a/b/memory.events", "low 0\noom 0\noom_kill 0\n", "low 0\noom 1\noom_kill 2\n"),
+        ("4:cpu,memory:/x\n0::/\n", "memory/x/memory.oom_control", "under_oom 0\noom_kill 5\n", "under_oom 0\noom_kill 7\n"),
+        ("4:memory:/not/here\n", "memory/memory.oom_control", "oom_kill 0\n", "oom_kill 2\n"),
+    ],
+)
+def test_kills_by_the_system_are_counted(tmp_path: Path, group: str, file: str, before: str, after: str) -> None:
+    counter = tmp_path / "sys/fs/cgroup" / file
+    for path, text in ((tmp_path / "proc/self/cgroup", group), (counter, before)):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    kills = SystemKills(str(tmp_path))
+    assert not kills.one_more()
+    counter.write_text(after)
+    assert [kills.one_more() for _ in range(3)] == [True, True, False]
+
+
+def test_where_the_system_counts_nothing_nothing_is_counted(tmp_path: Path) -> None:
+    assert not SystemKills(str(tmp_path)).one_more()
+
+
+def test_death_for_want_of_memory_is_told_from_other_kills() -> None:
+    killed = Death(signal.SIGKILL, None, "")
+    cause, final = ending(Reason.SYSTEM_MEMORY, killed, Limits())
+    assert isinstance(cause, WorkerOutOfMemory)
+    assert not final
+    assert "max_in_flight" in str(cause)
+    assert isinstance(ending(None, killed, Limits())[0], WorkerCrashed)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import signal
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -23,7 +24,8 @@ from wrenml.storage.base import Storage
 from wrenml.wire import Request, outcome_prefix
 from wrenml.worker.child import DUMP_SIGNAL
 from wrenml.worker.endings import Reason, ending, sealed_failure
-from wrenml.worker.pipe import Inbox, Reply, Stored, pack_request
+from wrenml.worker.oom import SystemKills
+from wrenml.worker.pipe import Inbox, Stored, pack_request
 from wrenml.worker.supervisor import Child, Lifeline
 
 __all__ = ["LocalInvoker"]
@@ -62,10 +64,11 @@ class Worker:
     draining: bool = False
     ending: bool = False
     reason: Reason | None = None
+    reported: tuple[str, int] = ("", 0)  # job of the last frame that it sent, and where that ends in storage
 
-    def stored(self, sent: Sent, reply: Reply) -> Stored:
-        """Where a frame of this worker lies."""
-        return Stored(outcome_prefix(sent.name[0]) + self.child.name.hex(), reply.start, reply.stop)
+    def segment(self, sent: Sent) -> str:
+        """Key of the object to which this worker appends the outcomes of a request."""
+        return outcome_prefix(sent.name[0]) + self.child.name.hex()
 
 
 class LocalInvoker:
@@ -89,6 +92,7 @@ class LocalInvoker:
         self._workers: list[Worker] = []
         self._events: list[Event] = []
         self._lifeline = Lifeline()
+        self._kills = SystemKills()
         self._selector = selectors.DefaultSelector()
         self._waker, self._woken = os.pipe()
         os.set_blocking(self._waker, False)
@@ -217,7 +221,9 @@ class LocalInvoker:
         for reply in worker.inbox.feed(data):
             sent = worker.sent[0]
             if reply.frame:
-                self._events.append(FrameArrived(sent.name, reply.frame, worker.stored(sent, reply)))
+                stored = Stored(worker.segment(sent), reply.start, reply.stop)
+                self._events.append(FrameArrived(sent.name, reply.frame, stored))
+                worker.reported = (sent.name[0], reply.stop)
             if reply.over:
                 worker.sent.popleft()
                 self._events.append(RequestOver(sent.name, reply.next_call))
@@ -231,13 +237,17 @@ class LocalInvoker:
         self._selector.unregister(worker.child.sock)
         self._workers.remove(worker)
         number = worker.child.running if worker.child.running_since is not None else None
+        leaving = worker.child.leaving
         death = worker.child.bury()
+        if worker.reason is None and death.signal == signal.SIGKILL and self._kills.one_more():
+            worker.reason = Reason.SYSTEM_MEMORY
         for position, sent in enumerate(worker.sent):
             suspect = None if number is None else sent.call(number)
-            if position > 0 or worker.reason is Reason.CANCELLED or (number is None and death.code == 0):
+            if position > 0 or leaving or worker.reason is Reason.CANCELLED:
                 self._events.append(WorkerGone(sent.name, None, WorkerCrashed(), blame=False))
                 continue
-            cause, final = ending(worker.reason, death, sent.limits)
+            self._recover(worker, sent)
+            cause, final = ending(worker.reason, death, sent.limits, running=suspect is not None)
             if final and suspect is not None:
                 frame = sealed_failure(sent.request, suspect, cause, death.output)
                 _, key, start, stop = self._storage.commit(
@@ -247,6 +257,13 @@ class LocalInvoker:
                 self._events.append(WorkerGone(sent.name, None, cause, blame=False))
             else:
                 self._events.append(WorkerGone(sent.name, suspect, cause))
+
+    def _recover(self, worker: Worker, sent: Sent) -> None:
+        """Report what the worker stored and could not report any more."""
+        job, seen = worker.reported
+        for key, start, frame in self._storage.frames(sent.name[0]):
+            if key == worker.segment(sent) and (job != sent.name[0] or start >= seen):
+                self._events.append(FrameArrived(sent.name, frame, Stored(key, start, start + len(frame))))
 
     def _check_limits(self, now: float) -> None:
         look = now - self._ticked >= _TICK

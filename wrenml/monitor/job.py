@@ -43,6 +43,7 @@ class Tally:
     failed: int = 0
     cancelled: int = 0
     retried: int = 0
+    lost: int = 0  # given up because workers ended before they ran them
     seconds: float = 0.0
     peak_mb: float = 0.0
 
@@ -245,7 +246,7 @@ class Job:
             error,
             job=self.id,
             index=call,
-            attempt=_attempt(raw),
+            attempt=_attempt(raw) or max(1, self.calls.attempts_blamed(call)),
             argument=_text(text.get("argument")),
             output_tail=_text(text.get("log")),
         )

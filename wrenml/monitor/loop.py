@@ -37,6 +37,8 @@ _log = logging.getLogger("wrenml")
 
 # How long the arguments of single submits may wait to be written together. Whole maps are written at once.
 _WRITE_AFTER = 0.05
+# So many calls lost before they ran, and no success: the fault is not theirs, and the others would be lost too.
+_HOPELESS = 5
 
 
 class Monitor:
@@ -351,7 +353,7 @@ class Monitor:
     ) -> Callbacks:
         if not counted:
             job.in_flight -= 1
-        outgrown = isinstance(cause, WorkerOutOfMemory) and suspect is not None
+        outgrown = isinstance(cause, WorkerOutOfMemory) and suspect is not None and not job.limits(invocation).last
         if outgrown:
             job.outgrow(cast("int", suspect))
         losses = job.calls.lost(invocation, suspect, retry=retry, counted=not outgrown)
@@ -359,9 +361,20 @@ class Monitor:
             self._ready.append(job)
             job.tally.retried += len(losses.again)
             self._events.append(CallsRetried(job.id, len(losses.again), str(cause).partition("\n")[0]))
-        callbacks = self._give_up(job, list(losses.given_up), cause) if losses.given_up else []
+        callbacks = self._give_up_lost(job, list(losses.given_up), suspect, cause) if losses.given_up else []
         self._end_if_over(job)
         return callbacks
+
+    def _give_up_lost(self, job: Job, calls: list[int], suspect: int | None, cause: BaseException) -> Callbacks:
+        times = max(job.calls.attempts_blamed(call) for call in calls)
+        allowed = job.manifest.infra_retries
+        cause.add_note(f"wrenml: attempts: {times}, which is all that infra_retries={allowed} allows")
+        if suspect is None:
+            job.tally.lost += len(calls)
+            if job.tally.lost >= _HOPELESS and not job.tally.succeeded:
+                cause.add_note(f"wrenml: {job.tally.lost} calls ended so and none succeeded; the others were given up")
+                calls = [call for call in range(job.calls.total) if not job.calls.is_settled(call)]
+        return self._give_up(job, calls, cause)
 
     def _give_up(self, job: Job, calls: list[int], cause: BaseException) -> Callbacks:
         callbacks: Callbacks = []

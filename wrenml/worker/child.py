@@ -24,7 +24,7 @@ from wrenml.storage.base import Buffer, Storage
 from wrenml.worker.capture import Capture
 from wrenml.worker.guard import Guard
 from wrenml.worker.job import Environment
-from wrenml.worker.marks import DUMP_SIGNAL, OUTPUT, map_marks
+from wrenml.worker.marks import DUMP_SIGNAL, LEAVING, OUTPUT, map_marks
 from wrenml.worker.pipe import pack_reply, read_request
 from wrenml.worker.relay import Relay
 from wrenml.worker.run import Aftermath, Runner
@@ -52,6 +52,7 @@ def main() -> None:
     while (received := read_request(sock)) is not None:
         child.begin(received[0].job, received[0].first)
         if not runner.run(*received):
+            numbers[LEAVING] = 1
             environment.finish()
             _leave(sock)
     environment.finish()

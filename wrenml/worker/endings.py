@@ -17,6 +17,7 @@ from wrenml.worker.supervisor import Death
 __all__ = ["Limits", "Reason", "ending", "failure", "sealed_failure"]
 
 _LOG_CHARACTERS = 4096
+_FATAL = "Fatal Python error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Reason:
     peak_kb: int = 0
 
     CANCELLED: ClassVar[Reason]
+    SYSTEM_MEMORY: ClassVar[Reason]
 
     @classmethod
     def out_of_time(cls, stacks: str) -> Reason:
@@ -58,38 +60,96 @@ class Reason:
 
 
 Reason.CANCELLED = Reason("cancelled")
+Reason.SYSTEM_MEMORY = Reason("system")
 
 
-def ending(reason: Reason | None, death: Death, limits: Limits) -> tuple[Exception, bool]:
-    """Name the cause of a worker's end, and whether that is the final outcome of the call that ran."""
-    where = f" It was here:\n{reason.detail.strip()}" if reason is not None and reason.detail.strip() else ""
-    if reason is not None and reason.what == "deadline":
+_EXPLAINED: dict[int, str] = {
+    signal.SIGKILL: "Something other than wrenml killed it; look at the system's log, and at how much memory is free.",
+    signal.SIGTERM: "Something other than wrenml asked it to end.",
+    signal.SIGINT: "Something other than wrenml interrupted it.",
+}
+_NATIVE = (
+    "That is a crash in native code: of an extension module, or of what it was given. Where the function calls it "
+    "stands below; run the call alone to see whether it is this call's doing."
+)
+
+
+def ending(reason: Reason | None, death: Death, limits: Limits, *, running: bool = True) -> tuple[Exception, bool]:
+    """Name the cause of a worker's end, and whether that is the final outcome of the call that ran.
+
+    Parameters
+    ----------
+    reason : Reason, optional
+        Why its supervisor killed it, if it did.
+    death : Death
+        How it ended.
+    limits : Limits
+        Those it was under.
+    running : bool, default True
+        Whether it ran a call; else it was starting, idle or loading a job.
+    """
+    if reason is not None:
+        known = _of_supervisor(reason, limits)
+        if known is not None:
+            return known
+    if not running:
+        return _before_a_call(death), False
+    if death.signal is None:
+        code = death.code or 0
+        what = f"non-zero return code {code}" if code else "return code 0, but without a result"
+        return CallExited(
+            f"the call ended its process: {what}. It ran to an os._exit, or native code exited; "
+            "let the function return or raise instead.",
+            code,
+        ), True
+    text = f"the worker process was ended by {_name(death.signal)} while it ran the call."
+    trace = death.output[death.output.find(_FATAL) :] if _FATAL in death.output else ""
+    explained = _NATIVE if trace else _EXPLAINED.get(death.signal, "")
+    return WorkerCrashed("\n".join(filter(None, (f"{text} {explained}".strip(), trace.strip()))), death.signal), False
+
+
+def _of_supervisor(reason: Reason, limits: Limits) -> tuple[Exception, bool] | None:
+    where = f" It was here:\n{reason.detail.strip()}" if reason.detail.strip() else ""
+    if reason.what == "deadline":
         return CallTimeout(
             "the call was out of time: it still ran when the invocation's time was over. Give the function a "
             f"longer timeout, or the call less to do.{where}"
         ), True
-    if reason is not None and reason.what == "time":
+    if reason.what == "time":
         return CallTimeout(
-            f"the call was out of time: it ran longer than its limit of {limits.timeout:g} s.{where}"
+            f"the call was out of time: it ran longer than its limit of {limits.timeout:g} s. "
+            f"Raise timeout=, or give the call less to do.{where}"
         ), True
-    if reason is not None and reason.what == "memory":
+    if reason.what == "memory":
         peak = reason.peak_kb // 1024
         return WorkerOutOfMemory(
             f"the call used {peak} MB, more than its limit of {limits.memory_mb} MB; raise memory_mb= or use less.",
             limits.memory_mb,
             peak,
         ), limits.last
-    if death.signal is None:
-        code = death.code or 0
-        what = f"non-zero return code {code}" if code else "return code 0, but without a result"
-        return CallExited(f"the call ended its process: {what}", code), True
+    if reason.what == "system":
+        return WorkerOutOfMemory(
+            "the system ended the worker process by SIGKILL while it ran the call, because memory was short. Run fewer "
+            "calls at a time (workers=, max_in_flight=), use less in each, or limit each with memory_mb=.",
+            limits.memory_mb,
+        ), False
+    return None
+
+
+def _before_a_call(death: Death) -> WorkerCrashed:
+    how = f"was ended by {_name(death.signal)}" if death.signal is not None else f"ended (return code {death.code})"
+    said = f" The last it wrote:\n{death.output.strip()}" if death.output.strip() else ""
+    return WorkerCrashed(
+        f"a worker process {how} before it ran the call, while it started, loaded the function or was idle.{said}",
+        death.signal,
+    )
+
+
+def _name(number: int) -> str:
     try:
-        name = signal.Signals(death.signal).name
+        return signal.Signals(number).name
     except ValueError:
-        name = f"signal {death.signal}"
-    trace = death.output[death.output.find("Fatal Python error") :] if "Fatal Python error" in death.output else ""
-    text = f"the worker process was ended by {name} while it ran the call"
-    return WorkerCrashed(f"{text}.\n{trace.strip()}" if trace else f"{text}.", death.signal), False
+        return f"signal {number}"
 
 
 def failure(call: int, status: int, cause: BaseException, output: str = "") -> tuple[bytes, bytes, bytes]:

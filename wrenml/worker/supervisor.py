@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import wrenml
 from wrenml.storage.base import Buffer
 from wrenml.worker.capture import cut_output, read_output
-from wrenml.worker.marks import CURRENT, LIMIT, NEVER, OUTPUT, SIZE, STARTED, anonymous_file, map_marks
+from wrenml.worker.marks import CURRENT, LEAVING, LIMIT, NEVER, OUTPUT, SIZE, STARTED, anonymous_file, map_marks
 
 __all__ = ["Child", "Death", "Lifeline"]
 
@@ -105,7 +105,7 @@ class Child:
         arguments = [str(theirs.fileno()), str(self._marks_file), str(lifeline.reader), url, self.name.hex(), code]
         with theirs:
             self._process = self._start(arguments, variables, (theirs.fileno(), lifeline.reader), own=not path)
-        self.sock.setblocking(False)
+        self.sock.setblocking(False)  # noqa: FBT003  # its only parameter
         self._unsent: list[memoryview] = []
 
     def _start(
@@ -143,6 +143,11 @@ class Child:
         """When the running call started, monotonic seconds; None when none runs."""
         started = self.marks[STARTED]
         return started / 1e9 if started else None
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it ends because a call has left something behind; it reads no further request."""
+        return bool(self.marks[LEAVING])
 
     def limit(self, number: int) -> int:
         """Keep calls from `number` on from starting; return the number of the first that will not run."""
