@@ -120,18 +120,34 @@ def decode_spec(data: bytes | memoryview) -> JobSpec:
     ------
     VersionMismatchError
         If the versions differ: a pickle of functions from another minor version usually ends in a crash.
+    WireError
+        If it is not a job spec.
     """
-    record = json.loads(bytes(data))
-    if record["python"] != PYTHON:
+    record = _record(bytes(data), "job spec")
+    python = record.get("python")
+    if isinstance(python, str) and python != PYTHON:
         raise VersionMismatchError(
-            f"the job was made by Python {record['python']}, this worker runs Python {PYTHON}; functions cannot travel "
-            "between minor versions. Run client and worker under the same one."
+            f"the job was made by Python {python}, this worker runs Python {PYTHON}; functions cannot travel between "
+            "minor versions. Run client and worker under the same one."
         )
-    for name in _PACKED:
-        value = record[name]
-        record[name] = b64decode(value) if value is not None else None
-    record["files"] = tuple((name, digest) for name, digest in record["files"])
-    return JobSpec(**record)
+    try:
+        for name in _PACKED:
+            value = record[name]
+            record[name] = b64decode(value) if value is not None else None
+        record["files"] = tuple((name, digest) for name, digest in record["files"])
+        return JobSpec(**record)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WireError(f"not a wrenml job spec: {error!r}") from error
+
+
+def _record(data: bytes, what: str) -> dict[str, Any]:
+    try:
+        record = json.loads(data)
+    except ValueError as error:
+        raise WireError(f"not a wrenml {what}: {error}") from error
+    if not isinstance(record, dict):
+        raise WireError(f"not a wrenml {what}: a JSON {type(record).__name__}, not an object")
+    return record
 
 
 class ArgumentRange(NamedTuple):
@@ -222,7 +238,7 @@ def decode_request(data: bytes | Mapping[str, object]) -> Request:
     WireError
         If it is not a request.
     """
-    record: dict[str, object] = json.loads(data) if isinstance(data, bytes) else dict(data)
+    record = _record(data, "request") if isinstance(data, bytes) else dict(data)
     if record.get("protocol") != PROTOCOL:
         raise VersionMismatchError(
             f"the request speaks protocol {record.get('protocol')!r}, this worker {PROTOCOL}: deploy the client's version"
