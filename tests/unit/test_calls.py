@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+
+from wrenml.calls import Calls, Invocation, Losses
+
+
+def taken(calls: Calls, limit: int) -> Invocation:
+    invocation = calls.take(limit)
+    assert invocation is not None
+    return invocation
+
+
+def spans(calls: Calls, limit: int = 100) -> list[tuple[int, int, int]]:
+    found = []
+    while (invocation := calls.take(limit)) is not None:
+        found.append((invocation.first, invocation.count, invocation.attempt))
+    return found
+
+
+def test_calls_are_handed_out_in_order_and_in_runs() -> None:
+    calls = Calls()
+    assert (calls.add(3), calls.add(4)) == (0, 3)
+    assert spans(calls, 5) == [(0, 5, 1), (5, 2, 1)]
+    assert calls.take(1) is None
+
+
+def test_settled_calls_are_not_handed_out() -> None:
+    calls = Calls()
+    calls.add(6)
+    assert [calls.settle(call) for call in (0, 3, 3)] == [True, True, False]
+    assert spans(calls) == [(1, 2, 1), (4, 2, 1)]
+    assert (calls.unsettled, calls.duplicates) == (4, 1)
+
+
+def test_held_calls_wait() -> None:
+    calls = Calls()
+    calls.add(1)
+    calls.add(2, held=True)
+    calls.add(1)
+    assert spans(calls) == [(0, 1, 1), (3, 1, 1)]
+    calls.settle(1)
+    calls.release(1)
+    calls.release(2)
+    assert spans(calls) == [(2, 1, 1)]
+
+
+def test_a_lost_workers_suspect_runs_alone_and_behind_the_others() -> None:
+    calls = Calls(infra_retries=1)
+    calls.add(6)
+    invocation = taken(calls, 4)
+    calls.settle(0)
+    assert calls.lost(invocation, 1) == Losses((1, 2, 3), ())
+    assert spans(calls) == [(2, 2, 2), (4, 2, 1), (1, 1, 2)]
+
+
+def test_only_the_blamed_are_given_up() -> None:
+    calls = Calls(infra_retries=1)
+    calls.add(2)
+    assert calls.lost(taken(calls, 2), 0) == Losses((0, 1), ())
+    innocent, suspect = taken(calls, 9), taken(calls, 9)
+    assert (innocent.first, suspect.first) == (1, 0)
+    assert calls.lost(innocent, None) == Losses((1,), ())
+    assert calls.lost(suspect, 0) == Losses((), (0,))
+    assert calls.attempts_blamed(0) == 2
+
+
+@pytest.mark.parametrize("infra_retries", [0, 1, 3])
+def test_a_call_is_lost_a_bounded_number_of_times(infra_retries: int) -> None:
+    calls = Calls(infra_retries)
+    calls.add(1)
+    starts = 0
+    while (invocation := calls.take(1)) is not None:
+        starts += 1
+        assert invocation.attempt == starts
+        for call in calls.lost(invocation, None).given_up:
+            calls.settle(call)
+    assert (starts, calls.unsettled) == (1 + infra_retries, 0)
+
+
+def test_without_retry_the_blamed_are_given_up_at_once() -> None:
+    calls = Calls(infra_retries=3)
+    calls.add(3)
+    assert calls.lost(taken(calls, 3), None, retry=False) == Losses((), (0, 1, 2))
+
+
+def test_given_back_calls_come_first_and_blame_nobody() -> None:
+    calls = Calls(infra_retries=0)
+    calls.add(5)
+    invocation = taken(calls, 3)
+    assert calls.give_back(invocation, 1) == 2
+    assert invocation.stop == 1
+    assert spans(calls) == [(1, 2, 2), (3, 2, 1)]
+    assert calls.attempts_blamed(1) == 0
+
+
+def test_an_invocation_ends_once() -> None:
+    calls = Calls()
+    calls.add(1)
+    invocation = taken(calls, 1)
+    assert calls.find(0, 1) is invocation
+    assert calls.is_in_flight(0)
+    assert [calls.end(invocation), calls.end(invocation)] == [True, False]
+    assert calls.find(0, 1) is None
+
+
+def test_leases() -> None:
+    calls = Calls()
+    calls.add(3)
+    for lease in (None, 5.0, 7.0):
+        taken(calls, 1).lease = lease
+    assert [i.first for i in calls.expired(5.0)] == [1]
+    assert [i.first for i in calls.expired(100.0)] == [1, 2]
