@@ -51,10 +51,10 @@ def _encode(chunk: Chunk, key: bytes, job: str, segment: int) -> list[Buffer]:
     inputs = {str(call): wanted for call, wanted in chunk.inputs.items()}
     head = json.dumps({"first": chunk.first, "count": len(chunk.offsets) - 1, "inputs": inputs}).encode()
     offsets = chunk.offsets.tobytes()
-    digest = sha256(chunk.data).digest()
-    signed = auth.tag(key, b"args", job.encode(), b"%d" % segment, head, offsets, digest)
-    chunk.position = len(signed) + 4 + len(head) + len(offsets)
-    return [signed, len(head).to_bytes(4, "little"), head, offsets, chunk.data]
+    size = len(head).to_bytes(4, "little")
+    signed = auth.tag(key, *_signed([size, head, offsets, chunk.data], job, segment))
+    chunk.position = len(signed) + len(size) + len(head) + len(offsets)
+    return [signed, size, head, offsets, chunk.data]
 
 
 def read_segment(data: Buffer, key: bytes, job: str, segment: int) -> Chunk:
@@ -66,11 +66,11 @@ def read_segment(data: Buffer, key: bytes, job: str, segment: int) -> Chunk:
         If no client of this stack wrote it.
     """
     view = memoryview(data)
+    signed = _signed([view[auth.TAG_SIZE :]], job, segment)
+    auth.require(key, bytes(view[: auth.TAG_SIZE]), signed, "an argument list")
     size = int.from_bytes(view[auth.TAG_SIZE : auth.TAG_SIZE + 4], "little")
     at = auth.TAG_SIZE + 4
-    head = bytes(view[at : at + size])
-    auth.require(key, bytes(view[: auth.TAG_SIZE]), _signed(view, at, head, job, segment), "an argument list")
-    record = json.loads(head)
+    record = json.loads(bytes(view[at : at + size]))
     at += size
     offsets = array("Q")
     offsets.frombytes(view[at : at + 8 * (record["count"] + 1)])
@@ -79,12 +79,11 @@ def read_segment(data: Buffer, key: bytes, job: str, segment: int) -> Chunk:
     return Chunk(record["first"], bytes(view[at:]), offsets, inputs, segment, at)
 
 
-def _signed(view: memoryview, at: int, head: bytes, job: str, segment: int) -> tuple[bytes, ...]:
-    count = json.loads(head).get("count", 0) if head[:1] == b"{" else 0
-    offsets_at = at + len(head)
-    offsets = bytes(view[offsets_at : offsets_at + 8 * (count + 1)])
-    digest = sha256(view[offsets_at + len(offsets) :]).digest()
-    return b"args", job.encode(), b"%d" % segment, head, offsets, digest
+def _signed(parts: Sequence[Buffer], job: str, segment: int) -> tuple[bytes, ...]:
+    digest = sha256()
+    for part in parts:
+        digest.update(part)
+    return b"args", job.encode(), b"%d" % segment, digest.digest()
 
 
 class Arguments:
