@@ -160,6 +160,14 @@ class Calls:
         self.settled += 1
         return True
 
+    def settle_run(self, first: int, stop: int) -> bool:
+        """Record the outcomes of neighbouring calls; False, and nothing recorded, if one of them had its own."""
+        if self._settled.find(1, first, stop) >= 0:
+            return False
+        self._settled[first:stop] = b"\1" * (stop - first)
+        self.settled += stop - first
+        return True
+
     def end(self, invocation: Invocation) -> bool:
         """Take note that an invocation is over; False if it was already."""
         return self._in_flight.pop((invocation.first, invocation.attempt), None) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar, cast, overload
 
 from wrenml.errors import CallCancelled, ConfigError
@@ -96,6 +96,9 @@ class FutureList(Sequence[Future[R]]):
     def __iter__(self) -> Iterator[Future[R]]:
         return iter(self._futures)
 
+    def __reduce__(self) -> tuple[Callable[..., FutureList[R]], tuple[list[Future[R]]]]:
+        return _again, (self._futures,)
+
     def __add__(self, other: Iterable[Future[R]]) -> FutureList[R]:
         return FutureList([*self._futures, *other])
 
@@ -142,14 +145,19 @@ class FutureList(Sequence[Future[R]]):
         deadline = None if timeout is None else time.monotonic() + timeout
         for index, future in enumerate(self._futures):
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            error = self._outcome(future, left)
-            if error is None:
-                value = future.result()
+            try:
+                value = future.result(left)
+            except KeyboardInterrupt as interrupt:
+                self._interrupted()
+                # Where this waited tells nobody anything.
+                raise interrupt.with_traceback(None) from None
+            except BaseException as error:
+                if errors == "raise" or not future.done():
+                    raise
+                if errors == "return":
+                    yield cast("R", error)
+            else:
                 yield cast("R", (index, value)) if errors == "skip" else value
-            elif errors == "return":
-                yield cast("R", error)
-            elif errors == "raise":
-                future.result()
 
     def _outcome(self, future: Future[R], timeout: float | None) -> BaseException | None:
         try:
@@ -280,6 +288,13 @@ class FutureList(Sequence[Future[R]]):
             for name, value in zip(count._fields, count, strict=True)
         )
         return f"<table><caption>wrenml job {self.id}</caption>{rows}</table>"
+
+
+def _again(futures: list[Future[R]]) -> FutureList[R]:
+    """Make an unpickled list: of one job, if its futures are."""
+    owners = {id(future.owner): future.owner for future in futures}
+    owner = next(iter(owners.values()), None)
+    return FutureList(futures, owner if len(owners) == 1 and isinstance(owner, Job) else None)
 
 
 def wait(

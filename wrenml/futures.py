@@ -12,14 +12,17 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING
+from itertools import accumulate
 from types import TracebackType
 from typing import NamedTuple, Protocol, TypeVar, cast
 
 from wrenml.errors import CallCancelled
 
-__all__ = ["Future", "Owner", "Raw"]
+__all__ = ["Block", "Bodies", "Future", "Owner", "Raw"]
 
 R = TypeVar("R")
+
+Bodies = bytes | bytearray | memoryview | mmap.mmap
 
 _CANCELLED = (CANCELLED_AND_NOTIFIED, CANCELLED)
 _OVER = (FINISHED, *_CANCELLED)
@@ -28,11 +31,56 @@ _OVER = (FINISHED, *_CANCELLED)
 class Raw(NamedTuple):
     """An outcome as it arrived: the bodies of its frame, where in them it lies, and what else its owner keeps."""
 
-    bodies: bytes | bytearray | memoryview | mmap.mmap | None
+    bodies: Bodies | None
     start: int
     stop: int
     origin: object
     failure: dict[str, object] | None = None
+
+
+class Block:
+    """The results of neighbouring calls as they arrived: shared by their futures, split up when they are read.
+
+    Parameters
+    ----------
+    first : int
+        The first call.
+    sizes : list of int
+        Length of each call's result, bytes.
+    bodies : buffer
+        The results, one after another.
+    origin : object
+        What the owner keeps of the frame.
+    """
+
+    __slots__ = ("_ends", "_unread", "bodies", "first", "origin", "sizes")
+
+    def __init__(self, first: int, sizes: list[int], bodies: Bodies | None, origin: object) -> None:
+        self.first = first
+        self.sizes = sizes
+        self.bodies = bodies
+        self.origin = origin
+        self._ends: list[int] | None = None
+        self._unread = len(sizes)
+
+    def range(self, call: int) -> tuple[int, int]:
+        """Where one of the results lies among the bodies."""
+        ends = self._ends
+        if ends is None:
+            ends = self._ends = list(accumulate(self.sizes, initial=0))
+        place = call - self.first
+        return ends[place], ends[place + 1]
+
+    def raw(self, call: int) -> Raw:
+        """The outcome of one of the calls."""
+        start, stop = self.range(call)
+        return Raw(self.bodies, start, stop, self.origin)
+
+    def count_read(self) -> None:
+        """Take note that one of the results was read; when all are, their bytes are let go."""
+        self._unread -= 1
+        if not self._unread:
+            self.bodies = None
 
 
 class Owner(Protocol):
@@ -41,7 +89,7 @@ class Owner(Protocol):
     id: str
     condition: threading.Condition
 
-    def decode(self, call: int, raw: Raw) -> tuple[object, BaseException | None]:
+    def decode(self, call: int, raw: Raw | Block) -> tuple[object, BaseException | None]:
         """Check and unpickle an outcome: its result, or its exception."""
 
     def cancel(self, calls: Iterable[int]) -> int:
@@ -71,7 +119,7 @@ class Future(concurrent.futures.Future[R]):
             self._done_callbacks: list[Callable[[concurrent.futures.Future[R]], object]] = []
         self._owner = owner
         self._call = call
-        self._raw: Raw | None = None
+        self._raw: Raw | Block | None = None
         self._decoded = False
         self._traceback: TracebackType | None = None
 
@@ -83,7 +131,8 @@ class Future(concurrent.futures.Future[R]):
     @property
     def raw(self) -> Raw | None:
         """The outcome as it arrived, without its bodies once they were read; None while there is none."""
-        return self._raw
+        raw = self._raw
+        return raw.raw(self._call) if isinstance(raw, Block) else raw
 
     @property
     def job_id(self) -> str:
@@ -123,7 +172,8 @@ class Future(concurrent.futures.Future[R]):
             if not throw_except:
                 return cast("R", None)
             raise CallCancelled(f"call {self._call} of job {self.job_id} was cancelled")
-        self._decode()
+        if not self._decoded:
+            self._decode()
         if self._exception is not None:
             if not throw_except:
                 return cast("R", None)
@@ -131,8 +181,7 @@ class Future(concurrent.futures.Future[R]):
                 # With the traceback it came with, or each reading would add the frames of the one before.
                 raise self._exception.with_traceback(self._traceback)
             finally:
-                # Break the cycle exception -> traceback -> frame -> self.
-                self = None  # type: ignore[assignment]  # noqa: PLW0642
+                del self  # or exception, traceback and this frame would keep each other
         return cast("R", self._result)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -148,7 +197,8 @@ class Future(concurrent.futures.Future[R]):
         self._wait(timeout)
         if self._state in _CANCELLED:
             raise CallCancelled(f"call {self._call} of job {self.job_id} was cancelled")
-        self._decode()
+        if not self._decoded:
+            self._decode()
         return self._exception
 
     def cancel(self) -> bool:
@@ -168,7 +218,9 @@ class Future(concurrent.futures.Future[R]):
         return self._state == FINISHED and self._failed()
 
     def _failed(self) -> bool:
-        return self._exception is not None or (self._raw is not None and self._raw.failure is not None)
+        if self._exception is not None:
+            return True
+        return isinstance(self._raw, Raw) and self._raw.failure is not None
 
     def _wait(self, timeout: float | None) -> None:
         if self._state in _OVER:
@@ -183,30 +235,44 @@ class Future(concurrent.futures.Future[R]):
                 self._condition.wait(left)
 
     def _decode(self) -> None:
-        raw = self._raw
-        if raw is None or self._decoded:
+        owner, raw = self._owner, self._raw
+        if owner is None or raw is None:
             return
-        owner = cast("Owner", self._owner)
         result, exception = owner.decode(self._call, raw)
         with self._condition:
-            if not self._decoded:
-                self._result = cast("R", result)
-                self._exception = exception
-                self._traceback = None if exception is None else exception.__traceback__
+            if self._decoded:
+                return  # whoever reads at the same time gets the same object
+            self._result = cast("R", result)
+            self._exception = exception
+            if exception is not None:
+                self._traceback = exception.__traceback__
+            if isinstance(raw, Block):
+                raw.count_read()
+            else:
                 self._raw = raw._replace(bodies=None)
-                self._decoded = True
+            self._decoded = True
 
-    def settle(self, raw: Raw | None) -> None:
+    def settle(self, raw: Raw | Block | None) -> None:
         """Take an outcome, None for cancelled; called by the owner with the condition held, once."""
         self._raw = raw
         self._state = CANCELLED_AND_NOTIFIED if raw is None else FINISHED
         for waiter in self._waiters:
             if raw is None:
                 waiter.add_cancelled(self)
-            elif raw.failure is not None:
+            elif self._failed():
                 waiter.add_exception(self)
             else:
                 waiter.add_result(self)
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether settling has to be told to anybody."""
+        return bool(self._waiters or self._done_callbacks)
+
+    def settle_unobserved(self, block: Block) -> None:
+        """Take a result that came with others: what `settle` does where nobody is to be told."""
+        self._raw = block
+        self._state = FINISHED
 
     @property
     def has_callbacks(self) -> bool:

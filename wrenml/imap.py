@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, TypeVar, cast
 
 from wrenml.errors import CallCancelled
-from wrenml.futures import Future, Raw
+from wrenml.futures import Block, Future, Raw
 from wrenml.monitor.job import Job
 from wrenml.retry import BATCH_SECONDS, CALL_OVERHEAD
 from wrenml.session import Session
@@ -173,22 +173,30 @@ class _Stream:
                 elif self._source.exhausted:
                     self._source.raise_failure()
                     return
-            for call, raw in self._next():
-                self._yielded += 1
-                yield self._decoded(call, raw)
+            for call, settled in self._next():
+                if isinstance(settled, Block):
+                    for value, error in self._job.decode_block(settled):
+                        if error is not None:
+                            raise error
+                        yield value
+                    self._yielded += len(settled.sizes)
+                else:
+                    self._yielded += 1
+                    yield self._decoded(call, settled)
 
-    def _next(self) -> list[tuple[int, Raw | None]]:
+    def _next(self) -> list[tuple[int, Raw | Block | None]]:
         """Wait for results; take all that can be yielded now."""
         job, slots = self._job, self._job.slots
-        taken: list[tuple[int, Raw | None]] = []
+        taken: list[tuple[int, Raw | Block | None]] = []
         with job.condition:
             if self._ordered:
                 call = self._yielded
                 while call not in slots:
                     job.condition.wait()
                 while call in slots:
-                    taken.append((call, slots.pop(call)))
-                    call += 1
+                    settled = slots.pop(call)
+                    taken.append((call, settled))
+                    call += len(settled.sizes) if isinstance(settled, Block) else 1
             else:
                 while not slots:
                     job.condition.wait()

@@ -182,7 +182,7 @@ class Request(NamedTuple):
 
     job: str
     first: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides a method of tuples that nobody wants here
     attempt: int
     spec: str
     key: bytes

@@ -8,7 +8,7 @@ from functools import partial
 from hashlib import sha256
 
 from wrenml.errors import WireError
-from wrenml.futures import Future, Raw
+from wrenml.futures import Block, Future, Raw
 from wrenml.monitor.job import Job, Origin
 from wrenml.outcome import Frame, Status
 from wrenml.storage.base import Storage
@@ -36,6 +36,11 @@ def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int
     lost : list of int
         Calls whose outcome says that the infrastructure failed.
     """
+    if not frame.has_extras and job.cache is None:
+        records = list(frame.records())
+        first, stop = records[0][0], records[-1][0] + 1
+        if stop - first == len(records) and job.calls.settle_run(first, stop):
+            return _deliver_block(job, frame, origin, records)
     outcomes: list[tuple[int, Raw]] = []
     lost: list[int] = []
     failed = 0
@@ -60,16 +65,46 @@ def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int
                 failure = outcome.extra if outcome.status == Status.FAILURE else None
                 failed += failure is not None
                 outcomes.append((outcome.call, Raw(bodies, start, stop, origin, failure)))
-    _measure(job, frame.count, nanoseconds)
     frame.release()
     if job.cache is not None:
         _keep(job, outcomes)
-    succeeded = len(outcomes) - failed
+    _count(job, frame, len(outcomes) - failed, failed, nanoseconds)
+    return settle_many(job, outcomes), len(outcomes) - failed, failed, nanoseconds / 1e9, lost
+
+
+def _deliver_block(
+    job: Job, frame: Frame, origin: Origin, records: list[tuple[int, int, int, int, int, float, int, int, int]]
+) -> tuple[Callbacks, int, int, float, list[int]]:
+    """Settle neighbouring calls that all succeeded and printed nothing: nearly all there ever are."""
+    nanoseconds = sum([record[6] for record in records])
+    block = Block(records[0][0], [record[8] for record in records], frame.bodies, origin)
+    frame.release()
+    _count(job, frame, len(records), 0, nanoseconds)
+    futures = job.futures
+    callbacks: Callbacks = []
+    with job.condition:
+        if futures is None:
+            job.slots[block.first] = block
+        else:
+            calls = range(block.first, block.first + len(records))
+            take = futures.pop if isinstance(futures, dict) else futures.__getitem__
+            for call in calls:
+                future = take(call)
+                if future.is_observed:
+                    future.settle(block)
+                    callbacks += [(future, callback) for callback in future.take_callbacks()]
+                else:
+                    future.settle_unobserved(block)
+        job.condition.notify_all()
+    return callbacks, len(records), 0, nanoseconds / 1e9, []
+
+
+def _count(job: Job, frame: Frame, succeeded: int, failed: int, nanoseconds: int) -> None:
+    _measure(job, succeeded + failed, nanoseconds)
     job.tally.succeeded += succeeded
     job.tally.failed += failed
     job.tally.seconds += nanoseconds / 1e9
     job.tally.peak_mb = max(job.tally.peak_mb, frame.peak_mb)
-    return settle_many(job, outcomes), succeeded, failed, nanoseconds / 1e9, lost
 
 
 def _capture_bytes(extra: dict[str, object]) -> int:
@@ -86,7 +121,7 @@ def _keep(job: Job, outcomes: list[tuple[int, Raw]]) -> None:
 
 def _measure(job: Job, count: int, nanoseconds: int) -> None:
     # What no worker ran, such as cached results, says nothing about how long calls take.
-    if nanoseconds:
+    if nanoseconds and count:
         seconds = nanoseconds / 1e9 / count
         known = job.call_seconds
         job.call_seconds = seconds if known is None else known + _WEIGHT * (seconds - known)
@@ -115,7 +150,7 @@ def call_back(callbacks: Callbacks) -> None:
     for future, callback in callbacks:
         try:
             callback(future)
-        except Exception:
+        except Exception:  # noqa: BLE001  # the user's code, in our thread
             _log.exception("wrenml: a callback of %r failed", future)
 
 

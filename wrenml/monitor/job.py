@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from wrenml.cache import CachedCalls
 from wrenml.calls import Calls, Invocation
 from wrenml.errors import WrenmlError
 from wrenml.failures import annotate, rebuild
-from wrenml.futures import Future, Raw
+from wrenml.futures import Block, Future, Raw
 from wrenml.invoke.base import Limits
 from wrenml.monitor.arguments import Arguments
 from wrenml.monitor.manifest import Manifest, write_manifest
@@ -109,7 +109,7 @@ class Job:
         self.arguments = Arguments(self.id, auth.label_key(key, "args"), storage.put)
         self.condition = threading.Condition()
         self.futures: list[Future[object]] | dict[int, Future[object]] | None = None
-        self.slots: dict[int, Raw | None] = {}
+        self.slots: dict[int, Raw | Block | None] = {}
         self._outgrown: dict[int, int] = {}
         self.locations: dict[tuple[str, int], Input] = {}
         self.cache: CachedCalls | None = None
@@ -228,20 +228,32 @@ class Job:
         """What a call printed."""
         return self._port.output(self, call)
 
-    def decode(self, call: int, raw: Raw) -> tuple[object, BaseException | None]:
+    def decode(self, call: int, raw: Raw | Block) -> tuple[object, BaseException | None]:
         """Check and unpickle an outcome: its result, or its exception."""
-        text = raw.failure
+        if isinstance(raw, Block):
+            if raw.bodies is not None:
+                start, stop = raw.range(call)
+                return self._result(call, memoryview(raw.bodies)[start:stop])
+            raw = raw.raw(call)
         if isinstance(raw.origin, WrenmlError):
             return None, raw.origin
         try:
-            if text is None:
-                return self._unpacker.loads(self.body(raw)), None
-            error = rebuild(text, self.body(raw))
+            body = self.body(raw)
         except WrenmlError as refused:
             return None, refused
-        except Exception as failed:  # noqa: BLE001  # unpickling runs the user's code
+        return self._result(call, body) if raw.failure is None else self._failure(call, raw, raw.failure, body)
+
+    def _result(self, call: int, body: memoryview) -> tuple[object, BaseException | None]:
+        try:
+            return self._unpacker.loads(body), None
+        except (Exception, SystemExit) as failed:  # noqa: BLE001  # unpickling runs the user's code
             failed.add_note(f"wrenml: call {call} of job {self.id} has a result, but it cannot be unpickled here.")
             return None, failed
+
+    def _failure(
+        self, call: int, raw: Raw, text: dict[str, object], body: memoryview
+    ) -> tuple[object, BaseException | None]:
+        error = rebuild(text, body)
         annotate(
             error,
             job=self.id,
@@ -251,6 +263,22 @@ class Job:
             output_tail=_text(text.get("log")),
         )
         return None, error
+
+    def decode_block(self, block: Block) -> Iterator[tuple[object, BaseException | None]]:
+        """Check and unpickle the results of neighbouring calls, one after another."""
+        bodies = block.bodies if block.bodies is not None else self.bodies(block.origin)
+        view = memoryview(bodies)
+        loads = self._unpacker.loads
+        at = 0
+        for place, size in enumerate(block.sizes):
+            part = view[at : at + size]
+            at += size
+            try:
+                value = loads(part)
+            except (Exception, SystemExit):  # noqa: BLE001  # unpickling runs the user's code
+                yield self._result(block.first + place, part)
+            else:
+                yield value, None
 
     def body(self, raw: Raw) -> memoryview:
         """The packed result or exception of an outcome, checked."""

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -19,14 +18,22 @@ from typing import cast
 
 from wrenml import auth
 from wrenml.calls import Invocation
-from wrenml.errors import AuthenticationError, CallCancelled, WireError, WorkerCrashed, WorkerOutOfMemory, WrenmlError
+from wrenml.errors import (
+    AuthenticationError,
+    CallCancelled,
+    StorageError,
+    WireError,
+    WorkerCrashed,
+    WorkerOutOfMemory,
+    WrenmlError,
+)
 from wrenml.events import CallsRetried, CallsSettled, Event, Hook, JobEnded
 from wrenml.invoke.base import Event as Arrival
 from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
 from wrenml.monitor.deliver import Callbacks, deliver, settle_many
 from wrenml.monitor.job import Job, Origin
-from wrenml.monitor.outcomes import CLIENT, JOURNAL, ClientFrame, client_frame, known_frames
-from wrenml.outcome import Frame, parse_frame
+from wrenml.monitor.outcomes import CLIENT, ClientFrame, client_frame, known_frames, store, write_journal
+from wrenml.outcome import parse_frame
 from wrenml.retry import batch_size, is_short
 from wrenml.storage.base import Buffer
 from wrenml.worker.pipe import INLINE_BYTES
@@ -127,7 +134,7 @@ class Monitor:
             job.tally.cancelled += len(cancelled)
             callbacks = settle_many(job, [(call, None) for call in cancelled])
             for frame in client_frame(job, cancelled, CallCancelled()):
-                job.storage.commit(job.id, frame.first, [frame.data], attempt=None, writer=CLIENT)
+                store(job, frame.first, [frame.data])
             for invocation in job.calls.in_flight:
                 self._cancel_running(job, invocation, set(cancelled))
             self._events.append(CallsSettled(job.id, 0, 0, len(cancelled), 0.0))
@@ -282,6 +289,8 @@ class Monitor:
         job.in_flight += 1
         try:
             self._invoker.invoke(job.request(invocation, INLINE_BYTES), job.spec, limits)
+        except StorageError as error:
+            self._call_back(self._lose(job, invocation, None, error, retry=False))
         except (OSError, RuntimeError) as error:
             cause = WorkerCrashed(f"no worker could be started: {error}")
             self._call_back(self._lose(job, invocation, None, cause, retry=False))
@@ -312,19 +321,11 @@ class Monitor:
         stored = arrival.stored
         origin = Origin(frame, stored.key, stored.start)
         if frame.attempt > 1:
-            self._journal(job, frame)
+            write_journal(job, frame)
         callbacks, succeeded, failed, seconds, _ = deliver(job, frame, origin)
         if succeeded or failed:
             self._events.append(CallsSettled(job.id, succeeded, failed, 0, seconds))
         return callbacks
-
-    def _journal(self, job: Job, frame: Frame) -> None:
-        """Note which attempt settles calls that were started more than once: two workers may have reported."""
-        calls = [record[0] for record in frame.records() if not job.calls.is_settled(record[0])]
-        if calls:
-            text = json.dumps([[call, frame.attempt] for call in calls]).encode()
-            signed = auth.tag(auth.label_key(job.key, JOURNAL), b"journal", job.id.encode(), text)
-            job.storage.commit(job.id, calls[0], [signed, text], attempt=frame.attempt, writer=JOURNAL)
 
     def _end_request(self, job: Job, invocation: Invocation, over: RequestOver) -> Callbacks:
         if over.next_call < invocation.stop and job.calls.give_back(invocation, over.next_call):
@@ -383,7 +384,7 @@ class Monitor:
         return callbacks
 
     def _settle_here(self, job: Job, made: ClientFrame) -> Callbacks:
-        commit = job.storage.commit(job.id, made.first, [made.data], attempt=None, writer=CLIENT)
+        commit = store(job, made.first, [made.data])
         key = auth.label_key(job.key, CLIENT)
         frame = parse_frame(made.data, job.id, lambda first, attempt: auth.invocation_key(key, first, attempt))
         callbacks, succeeded, failed, _, _ = deliver(job, frame, Origin(frame, commit.key, commit.start))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wrenml import auth
-from wrenml.errors import CallCancelled
+from wrenml.errors import CallCancelled, StorageError
 from wrenml.monitor.job import Job
-from wrenml.outcome import RECORD, Status, seal_frame
-from wrenml.storage.base import Buffer
+from wrenml.outcome import RECORD, Frame, Status, seal_frame
+from wrenml.storage.base import Buffer, Commit
 from wrenml.worker.failing import explain
 
-__all__ = ["CLIENT", "JOURNAL", "ClientFrame", "client_frame", "known_frames"]
+__all__ = ["CLIENT", "JOURNAL", "ClientFrame", "client_frame", "known_frames", "store", "write_journal"]
+
+_log = logging.getLogger("wrenml")
 
 CLIENT = "client"
 JOURNAL = "journal"
@@ -27,6 +30,24 @@ class ClientFrame(NamedTuple):
 
     first: int
     data: bytes
+
+
+def store(job: Job, first: int, parts: Sequence[Buffer], writer: str = CLIENT) -> Commit:
+    """Store a frame of the client's; where that fails this process goes on, and others do not learn of it."""
+    try:
+        return job.storage.commit(job.id, first, parts, attempt=None, writer=writer)
+    except StorageError as error:
+        _log.warning("wrenml: outcomes of job %s can be read in this process only: %s", job.id, error)
+        return Commit(settled=True, key="", start=0, stop=0)
+
+
+def write_journal(job: Job, frame: Frame) -> None:
+    """Note which attempt settles calls that were started more than once: two workers may have reported."""
+    calls = [record[0] for record in frame.records() if not job.calls.is_settled(record[0])]
+    if calls:
+        text = json.dumps([[call, frame.attempt] for call in calls]).encode()
+        signed = auth.tag(auth.label_key(job.key, JOURNAL), b"journal", job.id.encode(), text)
+        store(job, calls[0], [signed, text], JOURNAL)
 
 
 def client_frame(job: Job, calls: list[int], cause: BaseException) -> Iterator[ClientFrame]:
