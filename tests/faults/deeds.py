@@ -375,3 +375,151 @@ def speak_with_null(_x: object) -> str:
     os.write(1, b"\xff\xfe\0 not text\n")
     print("\udcff é")
     return "done"
+
+
+def fill_disk(_x: object) -> None:
+    with open("large", "wb") as file:
+        for _ in range(1000):
+            file.write(bytes(MEGABYTE))
+
+
+# Maps inside calls, and what travels
+
+
+def maps_inside(x: int) -> tuple[list[int], list[int], str, int]:
+    import wrenml  # noqa: PLC0415
+
+    one, two = wrenml.local_executor(workers=4), wrenml.default_executor()
+    deeper = two.map(maps_deeper, [x]).results()[0]
+    return one.map(same, [x, x + 1]).results(), two.map(same, [x]).results(), one.session.backend, deeper
+
+
+def maps_deeper(x: int) -> int:
+    import wrenml  # noqa: PLC0415
+
+    return wrenml.local_executor().submit(same, x).result()
+
+
+def length(x: Any) -> int:
+    return len(x)
+
+
+def large(size: int) -> bytes:
+    return bytes(size)
+
+
+async def coroutine(x: int) -> int:
+    return x
+
+
+def returns_coroutine(x: int) -> Any:
+    return coroutine(x)
+
+
+def returns_file(_x: object) -> Any:
+    return open(os.devnull)  # noqa: SIM115
+
+
+def returns_generator(x: int) -> Any:
+    return (i for i in range(x))
+
+
+def returns_future(_x: object) -> Any:
+    import concurrent.futures  # noqa: PLC0415
+
+    return concurrent.futures.Future()
+
+
+def returns_thread(_x: object) -> Any:
+    return threading.Thread()
+
+
+class Awkward:
+    """An object that pickles and whose every other method fails."""
+
+    def __repr__(self) -> str:
+        raise OSError("no repr")
+
+    def __eq__(self, other: object) -> bool:
+        raise OSError("no equality")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def fails(x: object) -> None:
+    raise ValueError(f"failed for {type(x).__name__}")
+
+
+def fails_with_secret(_x: object) -> None:
+    raise ValueError(f"variables: {len(os.environ['API_TOKEN'])}")
+
+
+class DoesNotUnpickle(Exception):
+    """Its constructor cannot be called as pickle calls it."""
+
+    def __init__(self, a: int, b: int) -> None:
+        super().__init__(f"{a} and {b}")
+
+
+class UnpicklingFails(Exception):
+    """Comes from a call that it survives, and fails to be rebuilt."""
+
+    def __reduce__(self) -> Any:
+        return _refuse, (str(self),)
+
+
+def _refuse(text: str) -> None:
+    raise RuntimeError(f"refused: {text}")
+
+
+def raises_group(_x: object) -> None:
+    group = ExceptionGroup("outer", [ValueError("one"), ExceptionGroup("inner", [KeyError("two"), UnpicklingFails("three")])])
+    group.add_note("a note")
+    try:
+        raise OSError("the cause")
+    except OSError as cause:
+        raise group from cause
+
+
+def raises_deep_chain(_x: object) -> None:
+    error: Exception | None = None
+    for i in range(3000):
+        new = ValueError(str(i))
+        new.__cause__ = error
+        error = new
+    assert error is not None
+    raise error
+
+
+def raises_large(_x: object) -> None:
+    raise ValueError("x" * (20 * MEGABYTE))
+
+
+def raises_unpickling_fails(_x: object) -> None:
+    raise UnpicklingFails("original words")
+
+
+def raises_does_not_unpickle(_x: object) -> None:
+    raise DoesNotUnpickle(1, 2)
+
+
+def raises_class(_x: object) -> None:
+    raise ValueError
+
+
+def raises_locally(_x: object) -> None:
+    class Local(Exception):
+        pass
+
+    raise Local("made in the call")
+
+
+def recurses(_x: object) -> None:
+    recurses(_x)
+
+
+def hold_memory(megabytes: int) -> int:
+    """Use memory long enough to be seen, then return."""
+    held = bytearray(os.urandom(MEGABYTE) * megabytes)
+    time.sleep(0.5)
+    return len(held) // MEGABYTE

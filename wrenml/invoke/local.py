@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from wrenml.errors import WorkerCrashed
+from wrenml.errors import StorageError, WorkerCrashed
 from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, WorkerGone
 from wrenml.storage.base import Storage
 from wrenml.wire import Request, outcome_prefix
@@ -248,21 +248,25 @@ class LocalInvoker:
                 continue
             self._recover(worker, sent)
             cause, final = ending(worker.reason, death, sent.limits, running=suspect is not None)
-            if final and suspect is not None:
-                frame = sealed_failure(sent.request, suspect, cause, death.output)
-                _, key, start, stop = self._storage.commit(
-                    sent.name[0], suspect, [frame], attempt=None, writer="supervisor"
-                )
-                self._events.append(FrameArrived(sent.name, frame, Stored(key, start, stop)))
-                self._events.append(WorkerGone(sent.name, None, cause, blame=False))
-            else:
+            if not (final and suspect is not None and self._report(sent, suspect, cause, death.output)):
                 self._events.append(WorkerGone(sent.name, suspect, cause))
+
+    def _report(self, sent: Sent, call: int, cause: Exception, output: str) -> bool:
+        """Settle a call in its worker's stead; False if that cannot be stored."""
+        frame = sealed_failure(sent.request, call, cause, output)
+        try:
+            commit = self._storage.commit(sent.name[0], call, [frame], attempt=None, writer="supervisor")
+        except StorageError:
+            return False
+        self._events.append(FrameArrived(sent.name, frame, Stored(commit.key, commit.start, commit.stop)))
+        self._events.append(WorkerGone(sent.name, None, cause, blame=False))
+        return True
 
     def _recover(self, worker: Worker, sent: Sent) -> None:
         """Report what the worker stored and could not report any more."""
         job, seen = worker.reported
         for key, start, frame in self._storage.frames(sent.name[0]):
-            if key == worker.segment(sent) and (job != sent.name[0] or start >= seen):
+            if key.startswith(worker.segment(sent)) and (job != sent.name[0] or start >= seen):
                 self._events.append(FrameArrived(sent.name, frame, Stored(key, start, start + len(frame))))
 
     def _check_limits(self, now: float) -> None:

@@ -19,13 +19,14 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
+from wrenml.errors import StorageError
 from wrenml.storage import open_storage
-from wrenml.storage.base import Buffer, Storage
+from wrenml.storage.base import IN_MEMORY, Buffer, Storage
 from wrenml.worker.capture import Capture
 from wrenml.worker.guard import Guard
 from wrenml.worker.job import Environment
 from wrenml.worker.marks import DUMP_SIGNAL, LEAVING, OUTPUT, map_marks
-from wrenml.worker.pipe import pack_reply, read_request
+from wrenml.worker.pipe import UNSTORED, pack_reply, read_request
 from wrenml.worker.relay import Relay
 from wrenml.worker.run import Aftermath, Runner
 
@@ -49,12 +50,17 @@ def main() -> None:
     child = _Child(sock, storage, numbers, worker)
     environment = Environment(storage, folder, child.rebase)
     runner = Runner(environment, child.emit, numbers, child.after, bytes.fromhex(worker))
-    while (received := read_request(sock)) is not None:
-        child.begin(received[0].job, received[0].first)
-        if not runner.run(*received):
-            numbers[LEAVING] = 1
-            environment.finish()
-            _leave(sock)
+    try:
+        while (received := read_request(sock)) is not None:
+            child.begin(received[0].job, received[0].first)
+            if not runner.run(*received):
+                numbers[LEAVING] = 1
+                environment.finish()
+                _leave(sock)
+    except StorageError as error:
+        # Not even a failure can be stored: that is said where the supervisor reads it, who then makes room.
+        sys.stderr.write(f"{UNSTORED}{error}\n")
+        os._exit(1)
     environment.finish()
 
 
@@ -93,13 +99,15 @@ class _Child:
 
     def emit(self, head: bytes, bodies: Sequence[Buffer], next_call: int, *, over: bool) -> None:
         start = stop = 0
+        in_memory = False
         if isinstance(self._storage, Relay):
             self._storage.emit(head, bodies, next_call, over=over)
             return
         if head:
             frame = [head, *bodies]
-            _, _, start, stop = self._storage.commit(self._job, self._first, frame, attempt=None, writer=self._worker)
-        self._sock.sendall(pack_reply(head, bodies, next_call, over=over, start=start, stop=stop))
+            _, key, start, stop = self._storage.commit(self._job, self._first, frame, attempt=None, writer=self._worker)
+            in_memory = key.endswith(IN_MEMORY)
+        self._sock.sendall(pack_reply(head, bodies, next_call, over=over, start=start, stop=stop, in_memory=in_memory))
 
 
 def _leave(sock: socket.socket) -> NoReturn:

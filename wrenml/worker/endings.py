@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass
 from typing import ClassVar
 
-from wrenml.errors import CallExited, CallTimeout, WorkerCrashed, WorkerOutOfMemory
+from wrenml.errors import CallExited, CallTimeout, StorageError, WorkerCrashed, WorkerOutOfMemory
 from wrenml.outcome import RECORD, Status, seal_frame
 from wrenml.wire import Request
 from wrenml.worker.failing import explain
+from wrenml.worker.pipe import UNSTORED
 from wrenml.worker.supervisor import Death
 
 __all__ = ["Limits", "Reason", "ending", "failure", "sealed_failure"]
@@ -92,6 +93,8 @@ def ending(reason: Reason | None, death: Death, limits: Limits, *, running: bool
         known = _of_supervisor(reason, limits)
         if known is not None:
             return known
+    if UNSTORED in death.output:
+        return StorageError(death.output.rpartition(UNSTORED)[2].strip()), False
     if not running:
         return _before_a_call(death), False
     if death.signal is None:

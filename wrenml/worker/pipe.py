@@ -18,6 +18,7 @@ from wrenml.wire import ArgumentRange, Input, Request
 __all__ = [
     "INLINE_BYTES",
     "REQUEST_HEAD",
+    "UNSTORED",
     "Inbox",
     "Reply",
     "Stored",
@@ -27,9 +28,12 @@ __all__ = [
     "read_request",
 ]
 
+UNSTORED = "wrenml: nothing can be stored: "  # the last words of a child that cannot even store a failure
 INLINE_BYTES = 1 << 16  # arguments up to this size travel in the message, larger ones by storage
 REQUEST_HEAD = struct.Struct("<IIII")  # lengths of: fields (JSON), job spec, offsets, arguments
-_REPLY_HEAD = struct.Struct("<BBHIQQQ")  # request over, bodies left in storage, -, length, next call, start, stop
+_REPLY_HEAD = struct.Struct(
+    "<BBHIQQQ"
+)  # request over, bodies left in storage, in memory, length, next call, start, stop
 
 
 class Stored(NamedTuple):
@@ -48,6 +52,7 @@ class Reply(NamedTuple):
     stop: int
     over: bool
     next_call: int
+    in_memory: bool = False
 
 
 def pack_request(request: Request, spec: bytes = b"") -> list[Buffer]:
@@ -114,8 +119,15 @@ def read_exactly(sock: socket.socket, size: int) -> bytearray | None:
     return data
 
 
-def pack_reply(
-    head: bytes, bodies: Sequence[Buffer], next_call: int, *, over: bool, start: int = 0, stop: int = 0
+def pack_reply(  # noqa: PLR0913  # the fields of the message
+    head: bytes,
+    bodies: Sequence[Buffer],
+    next_call: int,
+    *,
+    over: bool,
+    start: int = 0,
+    stop: int = 0,
+    in_memory: bool = False,
 ) -> bytes:
     """Encode a frame for the pipe; large bodies are left out, since the frame is in storage too.
 
@@ -131,10 +143,12 @@ def pack_reply(
         Whether this is the request's last message.
     start, stop : int
         Where the frame lies in the worker's segment.
+    in_memory : bool
+        Whether that is its segment of large frames.
     """
     large = sum(len(body) for body in bodies) > INLINE_BYTES
     payload = head if large else b"".join((head, *bodies))
-    return _REPLY_HEAD.pack(over, large, 0, len(payload), next_call, start, stop) + payload
+    return _REPLY_HEAD.pack(over, large, in_memory, len(payload), next_call, start, stop) + payload
 
 
 class Inbox:
@@ -154,12 +168,12 @@ class Inbox:
         view = memoryview(data)
         at = 0
         while len(view) - at >= _REPLY_HEAD.size:
-            over, _, _, size, next_call, start, stop = _REPLY_HEAD.unpack_from(view, at)
+            over, _, in_memory, size, next_call, start, stop = _REPLY_HEAD.unpack_from(view, at)
             end = at + _REPLY_HEAD.size + size
             if end > len(view):
                 break
             payload = view[at + _REPLY_HEAD.size : end]
             at = end
-            yield Reply(payload, start, stop, bool(over), next_call)
+            yield Reply(payload, start, stop, bool(over), next_call, bool(in_memory))
         if at < len(view):
             self._data += view[at:]

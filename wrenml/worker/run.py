@@ -11,6 +11,7 @@ from sys import modules
 from time import monotonic_ns, time
 from typing import NamedTuple, Protocol
 
+from wrenml.errors import StorageError
 from wrenml.failures import short_repr
 from wrenml.outcome import RECORD, Status, seal_frame
 from wrenml.pickling.results import dumps_result
@@ -239,22 +240,51 @@ class Runner:
         )
 
     def _flush(self, request: Request, next_call: int, *, over: bool) -> None:
-        head = b""
-        bodies = self._bodies
-        if self._records:
-            head = seal_frame(
-                request.key,
-                request.job,
-                (request.first, request.attempt),
-                b"".join(self._records),
-                b"".join(self._extras),
-                bodies,
-                peak_kb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _PEAK_KB,
-                cold=self._cold,
-                sent=request.sent,
-                stored=time(),
-                worker=self._worker,
-            )
-            self._cold = False
-            self._clear()
-        self._emit(head, bodies, next_call, over=over)
+        records, extras, bodies = self._records, self._extras, self._bodies
+        if not records:
+            self._emit(b"", bodies, next_call, over=over)
+            return
+        self._clear()
+        try:
+            self._emit(self._seal(request, records, extras, bodies), bodies, next_call, over=over)
+        except StorageError:
+            self._flush_apart(request, records, extras, bodies)
+            self._emit(b"", (), next_call, over=over)
+
+    def _flush_apart(
+        self, request: Request, records: list[bytes], extras: list[bytes], bodies: Sequence[Buffer]
+    ) -> None:
+        """Emit one by one what could not be stored together; what cannot be stored alone is a failure."""
+        whole = memoryview(b"".join(bodies))
+        texts = iter(extras)
+        for record in records:
+            call, *_, text_size, _, _, _, size = RECORD.unpack(record)
+            text = [next(texts)] if text_size else []
+            try:
+                self._emit(self._seal(request, [record], text, [whole[:size]]), [whole[:size]], call + 1, over=False)
+            except StorageError as error:
+                self._fail(call, explain(error))
+                head = self._seal(request, self._records, self._extras, self._bodies)
+                bodies = self._bodies
+                self._clear()
+                self._emit(head, bodies, call + 1, over=False)
+            whole = whole[size:]
+
+    def _seal(
+        self, request: Request, records: Sequence[bytes], extras: Sequence[bytes], bodies: Sequence[Buffer]
+    ) -> bytes:
+        head = seal_frame(
+            request.key,
+            request.job,
+            (request.first, request.attempt),
+            b"".join(records),
+            b"".join(extras),
+            bodies,
+            peak_kb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _PEAK_KB,
+            cold=self._cold,
+            sent=request.sent,
+            stored=time(),
+            worker=self._worker,
+        )
+        self._cold = False
+        return head
