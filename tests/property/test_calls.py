@@ -80,7 +80,7 @@ class CallsMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.where)
     @rule(data=st.data())
     def outcome(self, data: st.DataObject) -> None:
-        """An outcome, a duplicate, a cancellation, or the client's own outcome: whatever settles a call, in any state."""
+        """An outcome, a duplicate, a cancellation, the client's own outcome: whatever settles a call."""
         self._settle(data.draw(st.integers(0, len(self.where) - 1)))
 
     def _draw(self, data: st.DataObject) -> tuple[tuple[int, int], Invocation]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,10 +22,10 @@ from wrenml.testing.faults import DroppingInvoker, DuplicatingInvoker, Reorderin
 from wrenml.wire import Request
 
 Value = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.binary(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    st.none() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.binary(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner, max_size=2),
     max_leaves=6,
-)  # fmt: skip
+)
 Elements = st.lists(Value, max_size=30)
 Chunks = st.none() | st.integers(1, 40)
 
@@ -42,8 +43,8 @@ def outcome(function: Callable[..., object], *args: object) -> tuple[str, object
         return "error", error.args
 
 
-def outcomes(executor: Executor, elements: list[object], chunksize: int | None, **options: int) -> list[tuple[str, object]]:
-    results = executor.map(shown, elements, chunksize=chunksize, **options).results(errors="return", timeout=60)  # type: ignore[arg-type]
+def outcomes(executor: Executor, elements: list[object], chunksize: int | None) -> list[tuple[str, object]]:
+    results: list[Any] = executor.map(shown, elements, chunksize=chunksize).results(errors="return", timeout=60)
     return [("error", r.args) if isinstance(r, ValueError) else ("result", r) for r in results]
 
 
@@ -61,7 +62,9 @@ def test_map_equals_the_built_in(executor: Executor, elements: list[object], chu
 
 @given(columns=st.lists(st.lists(st.integers(), max_size=12), min_size=2, max_size=4), chunksize=Chunks)
 @settings(max_examples=25)
-def test_several_iterables_equal_the_built_in(executor: Executor, columns: list[list[int]], chunksize: int | None) -> None:
+def test_several_iterables_equal_the_built_in(
+    executor: Executor, columns: list[list[int]], chunksize: int | None
+) -> None:
     futures = executor.map(math.gcd, *columns, chunksize=chunksize)
     assert futures.results(timeout=60) == list(map(math.gcd, *columns))
     assert executor.starmap(math.gcd, zip(*columns, strict=False)).results(timeout=60) == list(map(math.gcd, *columns))

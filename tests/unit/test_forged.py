@@ -14,7 +14,7 @@ from wrenml.invoke.base import Event, FrameArrived, Invoker
 from wrenml.invoke.inline import InlineInvoker
 from wrenml.options import Options
 from wrenml.outcome import RECORD, Status, seal_frame
-from wrenml.pickling import dumps_result
+from wrenml.pickling import Unpacker, dumps_result
 from wrenml.rootkey import RootKey
 from wrenml.session import Session
 from wrenml.storage import MemoryStorage
@@ -59,10 +59,11 @@ class ForgingInvoker(DuplicatingInvoker):
             if isinstance(event, FrameArrived):
                 job, first, attempt = event.name
                 good = bytes(event.frame)
-                for key in (bytes(32), auth.job_key(bytes(32), job)):
-                    news.append(FrameArrived(event.name, forged(key, job, first, attempt, self.canary), event.stored))
-                news.append(FrameArrived(event.name, good[:-1] + bytes([good[-1] ^ 1]), event.stored))
-                news.append(FrameArrived(event.name, b"junk", event.stored))
+                wrong = [
+                    forged(key, job, first, attempt, self.canary) for key in (bytes(32), auth.job_key(bytes(32), job))
+                ]
+                wrong += [good[:-1] + bytes([good[-1] ^ 1]), good[:100], b"junk"]
+                news += [FrameArrived(event.name, frame, event.stored) for frame in wrong]
                 if self.silent:
                     continue
             news.append(event)
@@ -78,8 +79,6 @@ def executor_around(canary: Canary) -> tuple[Executor, ForgingInvoker]:
 
 
 def test_the_canary_sings(canary: Canary) -> None:
-    from wrenml.pickling import Unpacker
-
     Unpacker(lambda _: b"").loads(b"".join(map(bytes, dumps_result(canary))))
     assert canary.path.exists()
     canary.path.rmdir()
@@ -163,7 +162,7 @@ def test_truncated_records_of_the_client(stored: tuple[Executor, MemoryStorage, 
 
 
 def test_another_root_key_sees_nothing(stored: tuple[Executor, MemoryStorage, str]) -> None:
-    executor, storage, job = stored
+    _, storage, job = stored
     root = RootKey(os.urandom(32), persistent=False, why="a test")
     session = Session("inline", storage, root, InlineInvoker(storage), 1, threaded=False, reopen=reopened_future)
     with Executor(session, Options(), (inline_executor, ())) as stranger, pytest.raises(AuthenticationError):

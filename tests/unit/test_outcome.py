@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from wrenml import auth
 from wrenml.errors import AuthenticationError, WireError
 from wrenml.outcome import HEAD_SIZE, RECORD, Frame, Status, Timings, parse_frame, seal_frame
+from wrenml.testing.tools import floats, pattern
 
 JOB = "00112233445566ff"
 KEY = auth.job_key(bytes(range(32)), JOB)
@@ -105,9 +106,9 @@ def test_a_frame_is_of_one_job_and_invocation() -> None:
 
 
 def test_wide_buffers_count_their_bytes() -> None:
-    body = memoryview(bytes(16)).cast("d")
+    body = floats(16)
     record = RECORD.pack(0, Status.SUCCESS, 0, 0, 0, 0.0, 0, 0, 16)
-    frame = parsed(seal_frame(key_of(0, 1), JOB, (0, 1), record, b"", [body], worker=bytes(8)) + bytes(16))
+    frame = parsed(seal_frame(key_of(0, 1), JOB, (0, 1), record, b"", [body], worker=bytes(8)) + pattern(16))
     assert frame.body_bytes == 16
 
 

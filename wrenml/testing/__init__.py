@@ -2,6 +2,14 @@
 
 The modules here are imported one by one; those with contract suites need pytest (``wrenml[testing]``).
 
+`wrenml.testing.executor_contract`
+    `ExecutorContract` and its parts: what every executor must do.
+`wrenml.testing.invoker_contract`
+    `InvokerContract`: what every invoker, that which starts workers, must do.
+`wrenml.testing.faults`
+    Arguments, results and calls that fail as named, `KilledWorker`, and invokers that lose, double and reorder.
+`wrenml.testing.samples`
+    The functions that the contracts call on workers.
 `wrenml.testing.storage_contract`
     `ObjectsContract`, `OutcomesContract` and both together, `StorageContract`: what every storage must do.
 `wrenml.testing.storage_faults`

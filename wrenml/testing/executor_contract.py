@@ -16,6 +16,7 @@ cancel running calls, read their output or start another process are skipped. Th
 from __future__ import annotations
 
 from wrenml.testing.executor.base import ExecutorSuite
+from wrenml.testing.executor.clients import ClientsContract
 from wrenml.testing.executor.futures import AttachContract, WaitingContract
 from wrenml.testing.executor.inputs import FunctionsContract, InputsContract, MapContract
 from wrenml.testing.executor.isolation import IsolationContract
@@ -25,6 +26,7 @@ from wrenml.testing.executor.streams import StreamsContract
 
 __all__ = [
     "AttachContract",
+    "ClientsContract",
     "ExecutorContract",
     "ExecutorSuite",
     "FailuresContract",
@@ -50,5 +52,6 @@ class ExecutorContract(
     StreamsContract,
     OptionsContract,
     IsolationContract,
+    ClientsContract,
 ):
     """All that `Executor` promises whatever the backend. A subclass defines `executor`."""

@@ -47,6 +47,8 @@ __all__ = [
 
 R = TypeVar("R")
 
+_PROMPT = 0.7  # how likely news is given out rather than kept for the next time
+
 
 def _kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
@@ -57,7 +59,8 @@ def _raise_at_unpickle(message: str) -> object:
 
 
 def _crash_at_unpickle() -> object:
-    return _kill()
+    _kill()
+    raise AssertionError("unreachable")
 
 
 class ErrorAtPickle:
@@ -317,7 +320,9 @@ class DuplicatingInvoker(_Around):
 
     def collect(self) -> Sequence[Event]:
         """What happened, each frame twice."""
-        return [event for one in self.inner.collect() for event in ([one, one] if isinstance(one, FrameArrived) else [one])]
+        return [
+            event for one in self.inner.collect() for event in ([one, one] if isinstance(one, FrameArrived) else [one])
+        ]
 
 
 class ReorderingInvoker(_Around):
@@ -342,7 +347,7 @@ class ReorderingInvoker(_Around):
         for event in news:
             self._held.setdefault(event.name, deque()).append(event)
         given: list[Event] = []
-        while self._held and (not news or self._random.random() < 0.7):
+        while self._held and (not news or self._random.random() < _PROMPT):
             name = self._random.choice(list(self._held))
             given.append(self._held[name].popleft())
             if not self._held[name]:

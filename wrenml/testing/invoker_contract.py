@@ -13,14 +13,14 @@ Where requests run in the client's own process it sets ``isolated = False``, and
 skipped. An invoker only starts work: nothing here waits for futures, retries or decides what a loss means.
 """
 
-# ruff: noqa: S101 - these are tests
+# ruff: noqa: PLR2004, S101 - these are tests, and expected values are literals
 from __future__ import annotations
 
 import os
 import threading
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from wrenml.errors import CallTimeout, WorkerCrashed
 from wrenml.invoke.base import Event, FrameArrived, Invoker, Limits, Name, RequestOver, WorkerGone
 from wrenml.outcome import Frame, Outcome, Status, parse_frame
 from wrenml.pickling import Packer, Unpacker
-from wrenml.storage.base import Storage
+from wrenml.storage.base import Buffer, Storage
 from wrenml.testing import samples
 from wrenml.testing.faults import CrashInCall, ExitInCall, RaiseInCall
 from wrenml.wire import ArgumentRange, JobSpec, Request, encode_spec
@@ -78,8 +78,8 @@ class Bench:
         stored: bool = False,
         damaged: bool = False,
     ) -> Name:
-        """Invoke a worker with one request; with `stored` its arguments lie in storage, with `damaged` not unchanged."""
-        packer = Packer(lambda digest, data: self.storage.put(wire.blob_key(digest.hex()), list(data)))
+        """Invoke a worker with one request; `stored`: its arguments lie in storage; `damaged`: changed."""
+        packer = Packer(self._put)
         spec = encode_spec(JobSpec(function=packer.dumps(function)))
         digest = sha256(spec).hexdigest()
         self.storage.put(wire.blob_key(digest), spec)
@@ -98,7 +98,7 @@ class Bench:
             count=len(packed),
             attempt=attempt,
             spec=digest,
-            key=auth.invocation_key(self.key, first, attempt),
+            key=self._key(first, attempt),
             offsets=memoryview(offsets),
             args=memoryview(args),
             range=where,
@@ -108,14 +108,19 @@ class Bench:
         self.invoker.invoke(request, spec, limits or Limits())
         return self.job, first, attempt
 
+    def _put(self, digest: bytes, data: Sequence[Buffer]) -> None:
+        self.storage.put(wire.blob_key(digest.hex()), data)
+
+    def _key(self, first: int, attempt: int) -> bytes:
+        return auth.invocation_key(self.key, first, attempt)
+
     def collect(self) -> None:
         """Wait once, and take what there is."""
         self.invoker.wait(1.0)
         for event in self.invoker.collect():
             self.events.append(event)
             if isinstance(event, FrameArrived):
-                key = self.key
-                frame = parse_frame(event.frame, self.job, lambda first, attempt: auth.invocation_key(key, first, attempt))
+                frame = parse_frame(event.frame, self.job, self._key)
                 self.frames.append((frame, event))
 
     def until(self, condition: Callable[[], object]) -> None:
@@ -130,7 +135,8 @@ class Bench:
         return [
             event
             for event in self.events
-            if event.name == name and (isinstance(event, WorkerGone) or (isinstance(event, RequestOver) and event.final))
+            if event.name == name
+            and (isinstance(event, WorkerGone) or (isinstance(event, RequestOver) and event.final))
         ]
 
     def finish(self, *names: Name) -> None:
@@ -242,7 +248,7 @@ class InvokerContract:
 
     def test_room(self, bench: Bench) -> None:
         """There is room at first, none when it is used up, and again afterwards."""
-        names = []
+        names: list[Name] = []
         before = bench.invoker.room(deep=False)
         assert before >= 1
         while bench.invoker.room(deep=False):
@@ -274,7 +280,9 @@ class InvokerContract:
     def test_two_requests_at_once(self, bench: Bench, tmp_path: Path) -> None:
         """Two workers run two requests at the same time."""
         one, two = str(tmp_path / "one"), str(tmp_path / "two")
-        names = [bench.send(samples.announce_and_wait, [pair], first=i) for i, pair in enumerate([(one, two), (two, one)])]
+        names = [
+            bench.send(samples.announce_and_wait, [pair], first=i) for i, pair in enumerate([(one, two), (two, one)])
+        ]
         bench.finish(*names)
         assert len(set(bench.results().values())) == 2
 

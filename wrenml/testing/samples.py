@@ -108,7 +108,7 @@ def reject_odd(x: int) -> int:
 def deep_failure(x: int) -> None:
     try:
         try:
-            raise KeyError("inner")
+            raise KeyError("inner")  # noqa: TRY301  # the chain is what is tested
         except KeyError as inner:
             raise CustomError(x, "middle", kept=[x]) from inner
     except CustomError as middle:
@@ -120,7 +120,7 @@ def group_failure(x: int) -> None:
     raise ExceptionGroup("several", [ValueError(x), CustomError(x, "in a group")])
 
 
-class Unreadable(Exception):  # noqa: N818  # its name is what it is
+class Unreadable(Exception):
     """An exception that cannot be pickled."""
 
     def __init__(self, message: str) -> None:
@@ -221,7 +221,7 @@ def nested(x: int) -> list[int]:
 
     with contextlib.redirect_stderr(io.StringIO()):
         executor = wrenml.local_executor(workers=4)
-        return executor.map(add, [x, x], [1, 2]).results() + [int(executor.session.backend == "inline")]
+        return [*executor.map(add, [x, x], [1, 2]).results(), int(executor.session.backend == "inline")]
 
 
 def big(size: int) -> bytes:

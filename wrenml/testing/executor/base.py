@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from wrenml.errors import ConfigError
 from wrenml.executor import Executor
 
-__all__ = ["PATIENCE", "ExecutorSuite"]
+__all__ = ["PATIENCE", "ExecutorSuite", "refuses", "seen"]
 
 PATIENCE = 60.0
 """Seconds after which a call that should have ended counts as hanging."""
@@ -50,3 +53,13 @@ class ExecutorSuite:
 def refuses(match: str) -> pytest.RaisesExc[ConfigError]:
     """Expect a `ConfigError` whose message matches."""
     return pytest.raises(ConfigError, match=match)
+
+
+def seen(path: Path) -> bool:
+    """Wait until a file exists; False if it takes too long."""
+    end = time.monotonic() + PATIENCE
+    while not path.exists():
+        if time.monotonic() > end:
+            return False
+        os.sched_yield()
+    return True

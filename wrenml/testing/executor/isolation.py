@@ -1,65 +1,22 @@
 """What holds where calls run in processes of their own: their ends, limits, output and state."""
 
-# ruff: noqa: S101 - these are tests
+# ruff: noqa: PLR2004, S101 - these are tests, and expected values are literals
 from __future__ import annotations
 
 import os
-import pickle
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from wrenml.errors import CallCancelled, CallExited, CallTimeout, InputFailed, WorkerCrashed, WorkerLost
+from wrenml.errors import CallCancelled, CallExited, CallTimeout, WorkerCrashed
 from wrenml.executor import Executor
 from wrenml.testing import samples
-from wrenml.testing.executor.base import PATIENCE, ExecutorSuite
+from wrenml.testing.executor.base import PATIENCE, ExecutorSuite, seen
 from wrenml.testing.faults import CrashAtPickle, CrashAtUnpickle, CrashInCall, ExitAtUnpickle, ExitInCall, KilledWorker
 
 __all__ = ["IsolationContract"]
-
-_READ = """
-import os, pickle, sys
-futures = pickle.load(open(sys.argv[1], "rb"))
-print([future.result(60) for future in futures])
-"""
-_CLIENT = """
-import pickle, sys
-from wrenml.testing import samples
-executor = pickle.load(open(sys.argv[1], "rb"))
-futures = executor.map(samples.wait_for_file, [sys.argv[2], sys.argv[3]], chunksize=1)
-futures[0].result(60)
-print(futures.id, flush=True)
-futures.results(timeout=60)
-executor.shutdown()
-"""
-_ATTACH = """
-import pickle, sys
-executor = pickle.load(open(sys.argv[1], "rb"))
-futures = executor.attach(sys.argv[2])
-print(futures.results(errors="return", timeout=60))
-print(futures.retry_failed().results(errors="return", timeout=60))
-executor.shutdown()
-"""
-
-
-def _seen(path: Path) -> bool:
-    end = time.monotonic() + PATIENCE
-    while not path.exists():
-        if time.monotonic() > end:
-            return False
-        os.sched_yield()
-    return True
-
-
-def _python(script: str, *arguments: str) -> str:
-    code = f"import sys; sys.path[:] = {sys.path!r}\n{script}"
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=2 * PATIENCE).stdout
 
 
 class IsolationContract(ExecutorSuite):
@@ -90,7 +47,9 @@ class IsolationContract(ExecutorSuite):
         error = failed[0].exception(PATIENCE)
         assert "last words 5" in failed.logs(0)
         assert "last words 5" in "\n".join(getattr(error, "__notes__", []))
-        assert executor.map(samples.square, [1]).logs
+        quiet = executor.map(samples.square, [1])
+        quiet.results(timeout=PATIENCE)
+        assert quiet.logs(0) == ""
 
     @pytest.mark.usefixtures("processes")
     def test_logs_of_a_call_that_is_not_over(self, executor: Executor, tmp_path: Path) -> None:
@@ -170,7 +129,12 @@ class IsolationContract(ExecutorSuite):
     def test_crash_at_pickling(self, executor: Executor) -> None:
         """Death while a result is pickled or an argument unpickled is that call's."""
         futures = executor.map(_returns_deadly, range(4), chunksize=4, infra_retries=0)
-        assert [type(error) for error in futures.exceptions(PATIENCE)] == [type(None), WorkerCrashed, type(None), type(None)]
+        assert [type(error) for error in futures.exceptions(PATIENCE)] == [
+            type(None),
+            WorkerCrashed,
+            type(None),
+            type(None),
+        ]
         futures = executor.map(samples.describe, [0, CrashAtUnpickle(), 2], chunksize=3, infra_retries=0)
         assert [type(error) for error in futures.exceptions(PATIENCE)] == [type(None), WorkerCrashed, type(None)]
         futures = executor.map(samples.describe, [0, ExitAtUnpickle(5), 2], chunksize=3)
@@ -183,7 +147,7 @@ class IsolationContract(ExecutorSuite):
         """Running calls are ended, waiting ones never started; the executor stays usable."""
         started = [tmp_path / f"s{i}" for i in range(30)]
         futures = executor.map(samples.stuck_in_this_function, map(str, started), chunksize=1)
-        assert _seen(started[0])
+        assert seen(started[0])
         assert futures[0].cancel() is True
         assert futures[0].cancelled()
         assert futures.cancel() == 29
@@ -202,7 +166,7 @@ class IsolationContract(ExecutorSuite):
         stuck = executor.submit(samples.stuck_in_this_function, str(started))
         after, cancelled = executor.submit(samples.identity, stuck), executor.submit(samples.square, stuck)  # type: ignore[arg-type]
         assert cancelled.cancel()
-        assert _seen(started)
+        assert seen(started)
         assert stuck.cancel()
         assert "cancelled" in str(after.exception(PATIENCE))
 
@@ -211,9 +175,10 @@ class IsolationContract(ExecutorSuite):
         """Cancelling the running call of a chunk loses none of the others."""
         tasks = [(i, str(tmp_path / "stuck")) for i in range(6)]
         futures = executor.map(_stuck_at_three, tasks, chunksize=6)
-        assert _seen(tmp_path / "stuck")
+        assert seen(tmp_path / "stuck")
         assert futures[3].cancel()
-        assert futures.results(errors="skip", timeout=PATIENCE) == [(i, i) for i in (0, 1, 2, 4, 5)]
+        results: list[Any] = futures.results(errors="skip", timeout=PATIENCE)
+        assert results == [(i, i) for i in (0, 1, 2, 4, 5)]
 
     @pytest.mark.usefixtures("processes")
     def test_shutdown_cancels(self, make: Callable[[], Executor], tmp_path: Path) -> None:
@@ -222,65 +187,6 @@ class IsolationContract(ExecutorSuite):
         futures = executor.map(samples.stuck_in_this_function, [str(tmp_path / f"s{i}") for i in range(5)])
         executor.shutdown(cancel_futures=True)
         assert [future.cancelled() for future in futures] == [True] * 5
-
-    @pytest.mark.usefixtures("processes")
-    def test_attach_in_another_process(self, executor: Executor, tmp_path: Path) -> None:
-        """It sees the same outcomes, reads pickled futures, and can run again what failed."""
-        tasks = [(str(tmp_path / f"t{i}"), i % 2) for i in range(4)]
-        futures = executor.map(samples.fail_first, tasks)
-        expected = futures.results(errors="return", timeout=PATIENCE)
-        (tmp_path / "executor").write_bytes(pickle.dumps(executor))
-        attached, again = _python(_ATTACH, str(tmp_path / "executor"), futures.id).splitlines()
-        assert attached == str(expected)
-        assert again == "[1, 2, 1, 2]"
-        (tmp_path / "futures").write_bytes(pickle.dumps([futures[0], futures[2]]))
-        assert _python(_READ, str(tmp_path / "futures")).strip() == "[1, 1]"
-
-    @pytest.mark.usefixtures("processes")
-    def test_attach_to_a_running_job(self, executor: Executor, tmp_path: Path) -> None:
-        """Another process waits for what this one is still running."""
-        gate = tmp_path / "gate"
-        futures = executor.map(samples.wait_for_file, [str(tmp_path), str(gate)], chunksize=1)
-        assert futures[0].result(PATIENCE)
-        (tmp_path / "futures").write_bytes(pickle.dumps(list(futures)))
-        script = f"open({str(gate)!r} + '.reading', 'w').close()\n{_READ}"
-        with _start(script, str(tmp_path / "futures")) as reader:
-            assert _seen(Path(f"{gate}.reading"))
-            gate.touch()
-            output, _ = reader.communicate(timeout=2 * PATIENCE)
-        assert output.strip() == str([str(tmp_path), str(gate)])
-
-
-    @pytest.mark.usefixtures("processes")
-    @pytest.mark.parametrize("killed", [False, True])
-    def test_attach_to_another_client(self, executor: Executor, tmp_path: Path, killed: bool) -> None:  # noqa: FBT001  # a parameter of the test
-        """Its running calls are waited for while it lives, and lost with it; they can be run again here."""
-        gate = str(tmp_path / "gate")
-        (tmp_path / "executor").write_bytes(pickle.dumps(executor))
-        with _start(_CLIENT, str(tmp_path / "executor"), str(tmp_path), gate) as client:
-            assert client.stdout is not None
-            futures = executor.attach(client.stdout.readline().strip())
-            assert [future.done() for future in futures] == [True, False]
-            told = threading.Event()
-            futures[1].add_done_callback(lambda _: told.set())
-            after = executor.submit(samples.identity, futures[1])
-            if killed:
-                client.kill()
-                client.wait()
-                assert isinstance(futures[1].exception(PATIENCE), WorkerLost)
-                assert isinstance(after.exception(PATIENCE), InputFailed)
-                Path(gate).touch()
-                futures = futures.retry_failed()
-            else:
-                Path(gate).touch()
-                assert after.result(PATIENCE) == gate
-            assert futures.results(timeout=PATIENCE) == [str(tmp_path), gate]
-            assert told.wait(PATIENCE)
-
-
-def _start(script: str, *arguments: str) -> subprocess.Popen[str]:
-    code = f"import sys; sys.path[:] = {sys.path!r}\n{script}"
-    return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True)
 
 
 class _Only:
@@ -303,6 +209,6 @@ def _returns_deadly(x: int) -> object:
 
 
 def _stuck_at_three(task: tuple[int, str]) -> int:
-    if task[0] == 3:  # noqa: PLR2004  # the name says it
+    if task[0] == 3:  # the name says it
         samples.stuck_in_this_function(task[1])
     return task[0]

@@ -1,6 +1,6 @@
 """The options of a map, as far as every backend has them."""
 
-# ruff: noqa: S101 - these are tests
+# ruff: noqa: PLR2004, S101 - these are tests, and expected values are literals
 from __future__ import annotations
 
 import copy
@@ -13,6 +13,7 @@ import pytest
 from wrenml.errors import ConfigError, InitializerFailed, UnknownOptionError
 from wrenml.events import CallsSettled, Event, JobEnded, JobStarted
 from wrenml.executor import Executor
+from wrenml.futurelist import FutureList
 from wrenml.testing import samples
 from wrenml.testing.executor.base import PATIENCE, ExecutorSuite
 from wrenml.testing.faults import ErrorAtPickle
@@ -41,7 +42,7 @@ class OptionsContract(ExecutorSuite):
         assert found == _GOLDEN
 
     def test_seed_of_numpy(self, executor: Executor) -> None:
-        """numpy's global generator is seeded too, also where the call imports numpy itself."""
+        """The global generator of numpy is seeded too, also where the call imports numpy itself."""
         pytest.importorskip("numpy")
         found = executor.map(samples.numpy_numbers, range(3), seed=42, chunksize=1).results(timeout=PATIENCE)
         assert found[:1] == _GOLDEN_NUMPY
@@ -140,12 +141,16 @@ class OptionsContract(ExecutorSuite):
         assert "my sweep" in repr(futures)
 
     def test_events_add_up(self, make: Callable[[], Executor]) -> None:
-        """Hooks see each job begin, settle and end, also one whose elements all fail or are none; a hook's failure harms nobody."""
+        """Hooks see each job begin, settle and end, be it empty or all failed; a broken hook harms nobody."""
         executor = make()
         seen: list[Event] = []
+
+        def note(event: Event) -> None:
+            seen.append(event)
+
         executor.observe(_broken_hook)
-        executor.observe(seen.append)
-        maps = [
+        executor.observe(note)
+        maps: list[FutureList[object]] = [
             executor.map(samples.reject_odd, range(7)),
             executor.map(samples.identity, [ErrorAtPickle(), ErrorAtPickle()]),
             executor.map(samples.identity, []),
@@ -178,5 +183,5 @@ class OptionsContract(ExecutorSuite):
         assert futures.done_count == 20
 
 
-def _broken_hook(_event: object) -> None:
-    raise RuntimeError("a broken hook")
+def _broken_hook(event: Event) -> None:
+    raise RuntimeError(f"a broken hook: {event}")

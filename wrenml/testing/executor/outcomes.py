@@ -1,10 +1,9 @@
 """What comes out of calls: exceptions, results, and reading them in several ways."""
 
-# ruff: noqa: S101 - these are tests
+# ruff: noqa: PLR2004, S101 - these are tests, and expected values are literals
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -140,7 +139,7 @@ def _maybe_poisoned(x: int) -> object:
 def _mixed(x: int) -> object:
     if x % 3 == 1:
         raise ValueError(x)
-    return HugeResult(300_000 + x)() if x % 3 == 2 else x  # noqa: PLR2004  # thirds
+    return HugeResult(300_000 + x)() if x % 3 == 2 else x  # thirds
 
 
 class ReadingContract(ExecutorSuite):
@@ -202,7 +201,7 @@ class ReadingContract(ExecutorSuite):
         assert futures[1:4:2].results(timeout=PATIENCE) == [1, 9]
         assert futures[0] in futures
         assert futures.index(futures[3]) == 3
-        assert list(reversed(futures))[0] is futures[4]
+        assert next(reversed(futures)) is futures[4]
         more = executor.map(samples.square, [9])
         assert (futures + more).results(timeout=PATIENCE) == [0, 1, 4, 9, 16, 81]
         assert (list(futures) + more).results(timeout=PATIENCE) == [0, 1, 4, 9, 16, 81]
@@ -225,7 +224,7 @@ class ReadingContract(ExecutorSuite):
         assert futures.id in repr(futures)
         assert "reject_odd" in repr(futures)
         assert "failed" in repr(futures[1])
-        assert futures.id in futures._repr_html_()  # noqa: SLF001  # what notebooks call
+        assert futures.id in futures._repr_html_()
         assert len(repr(executor)) < 200
 
     def test_callbacks(self, executor: Executor) -> None:
@@ -247,5 +246,3 @@ class ReadingContract(ExecutorSuite):
 
 def _broken_callback(_future: object) -> None:
     raise RuntimeError("a broken callback")
-
-
