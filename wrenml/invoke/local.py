@@ -20,17 +20,18 @@ from dataclasses import dataclass, field
 
 from wrenml.errors import StorageError, WorkerCrashed
 from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, WorkerGone
-from wrenml.storage.base import Storage
+from wrenml.storage.base import IN_MEMORY, Storage
 from wrenml.wire import Request, outcome_prefix
 from wrenml.worker.child import DUMP_SIGNAL
 from wrenml.worker.endings import Reason, ending, sealed_failure
 from wrenml.worker.oom import SystemKills
-from wrenml.worker.pipe import Inbox, Stored, pack_request
+from wrenml.worker.pipe import Inbox, Reply, Stored, pack_request
 from wrenml.worker.supervisor import Child, Lifeline
 
 __all__ = ["LocalInvoker"]
 
 _READ_BYTES = 1 << 16
+_SEGMENTS = 4  # of which it is known how far they were reported; what is reported twice counts once
 _TICK = 0.1  # seconds between looks at memory and floods
 _ALERT = 1.0  # seconds after the last request in which waiting is in ticks, so that a new request need not interrupt it
 _STEAL_AFTER = 0.02  # seconds a call must have run before the calls behind it are given to an idle worker
@@ -64,11 +65,21 @@ class Worker:
     draining: bool = False
     ending: bool = False
     reason: Reason | None = None
-    reported: tuple[str, int] = ("", 0)  # job of the last frame that it sent, and where that ends in storage
+    reported: dict[str, int] = field(default_factory=dict)  # where its last frames end, by segment
 
     def segment(self, sent: Sent) -> str:
         """Key of the object to which this worker appends the outcomes of a request."""
         return outcome_prefix(sent.name[0]) + self.child.name.hex()
+
+    def stored(self, sent: Sent, reply: Reply) -> Stored:
+        """Where a frame lies, which is taken note of."""
+        key = self.segment(sent)
+        if reply.in_memory:
+            key += IN_MEMORY
+        self.reported[key] = reply.stop
+        if len(self.reported) > _SEGMENTS:
+            del self.reported[next(iter(self.reported))]
+        return Stored(key, reply.start, reply.stop)
 
 
 class LocalInvoker:
@@ -221,9 +232,7 @@ class LocalInvoker:
         for reply in worker.inbox.feed(data):
             sent = worker.sent[0]
             if reply.frame:
-                stored = Stored(worker.segment(sent), reply.start, reply.stop)
-                self._events.append(FrameArrived(sent.name, reply.frame, stored))
-                worker.reported = (sent.name[0], reply.stop)
+                self._events.append(FrameArrived(sent.name, reply.frame, worker.stored(sent, reply)))
             if reply.over:
                 worker.sent.popleft()
                 self._events.append(RequestOver(sent.name, reply.next_call))
@@ -264,9 +273,9 @@ class LocalInvoker:
 
     def _recover(self, worker: Worker, sent: Sent) -> None:
         """Report what the worker stored and could not report any more."""
-        job, seen = worker.reported
+        segment = worker.segment(sent)
         for key, start, frame in self._storage.frames(sent.name[0]):
-            if key.startswith(worker.segment(sent)) and (job != sent.name[0] or start >= seen):
+            if key in (segment, segment + IN_MEMORY) and start >= worker.reported.get(key, 0):
                 self._events.append(FrameArrived(sent.name, frame, Stored(key, start, start + len(frame))))
 
     def _check_limits(self, now: float) -> None:

@@ -16,7 +16,7 @@ from wrenml.monitor.job import Origin
 from wrenml.monitor.manifest import Manifest, read_manifest
 from wrenml.monitor.outcomes import CLIENT, JOURNAL
 from wrenml.outcome import Outcome, Status, parse_frame
-from wrenml.storage.base import Buffer, Storage
+from wrenml.storage.base import IN_MEMORY, Buffer, Storage
 from wrenml.wire import JobSpec, blob_key, decode_spec, outcome_prefix
 
 __all__ = ["Found", "Record", "output_of", "read_arguments", "read_job", "read_outcomes", "spec_of"]
@@ -108,7 +108,7 @@ def read_outcomes(storage: Storage, record: Record) -> None:
     job = record.manifest.job
     journal: dict[int, int] = {}
     for key, start, data in storage.frames(job):
-        writer = key.removeprefix(outcome_prefix(job))
+        writer = key.removeprefix(outcome_prefix(job)).removesuffix(IN_MEMORY)
         if writer == JOURNAL:
             journal.update(_journal(record, data))
             continue

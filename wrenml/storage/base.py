@@ -9,6 +9,7 @@ the keys' UTF-8 bytes. An object is whole or absent, never partly there.
     jobs/<job>/out/<call>             a final outcome, written if absent          (memory, S3)
     jobs/<job>/out/<call>.<attempt>   an infrastructure failure of that attempt   (memory, S3)
     jobs/<job>/out/<writer>           every frame one writer committed, in order  (local files)
+    jobs/<job>/out/<writer>+          its large frames, while memory has room     (local files)
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import NamedTuple, Protocol
 
 from wrenml.errors import ConfigError, KeyNotFoundError
 
-__all__ = ["LARGE", "Buffer", "Commit", "Objects", "Storage"]
+__all__ = ["IN_MEMORY", "LARGE", "Buffer", "Commit", "Objects", "Storage"]
 
 Buffer = bytes | bytearray | memoryview | mmap.mmap
 """Anything C-contiguous that holds bytes."""
@@ -29,6 +30,9 @@ LARGE = 64 * 1024
 
 TEMPORARY = ".~"
 """How the name of a file that is still being written begins; no part of a key may."""
+
+IN_MEMORY = "+"
+"""What stands behind the name of a writer in the key of its large frames that may lie in memory."""
 
 _MAX_KEY = 1024
 _MAX_PART = 255
@@ -130,9 +134,7 @@ class Objects(Protocol):
 class Storage(Objects, Protocol):
     """Bytes under keys, and outcomes laid out as suits this storage."""
 
-    def commit(
-        self, job: str, call: int, frame: Sequence[Buffer], *, attempt: int | None, writer: str
-    ) -> Commit:
+    def commit(self, job: str, call: int, frame: Sequence[Buffer], *, attempt: int | None, writer: str) -> Commit:
         """Make an outcome, or a frame of several, durable for every reader.
 
         Parameters
@@ -234,9 +236,7 @@ def outcomes(job: str) -> str:
     return f"jobs/{job}/out/"
 
 
-def commit_object(
-    storage: Objects, job: str, call: int, frame: Sequence[Buffer], attempt: int | None
-) -> Commit:
+def commit_object(storage: Objects, job: str, call: int, frame: Sequence[Buffer], attempt: int | None) -> Commit:
     """`Storage.commit` where each frame is an object of its own and the first one written counts."""
     size = frame_size(frame)
     key = f"{outcomes(job)}{call:010d}" + ("" if attempt is None else f".{attempt}")

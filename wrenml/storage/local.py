@@ -1,16 +1,16 @@
 """Objects as files below one folder; outcomes appended to one segment file for each writer."""
 
-# Workers start cold, and pathlib is slow to import.
-# ruff: noqa: PTH100, PTH104, PTH106, PTH108, PTH112, PTH113, PTH114
 from __future__ import annotations
 
+import errno
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 
 from wrenml.errors import AccessDeniedError, ConfigError, KeyNotFoundError, StorageError
 from wrenml.storage.base import (
+    IN_MEMORY,
     TEMPORARY,
     Buffer,
     Commit,
@@ -19,11 +19,14 @@ from wrenml.storage.base import (
     check_keys,
     check_name,
     check_range,
+    frame_size,
     get_or_none,
     outcomes,
+    size_of,
 )
+from wrenml.storage.bulk import BULK, MEMORY, Bulk
 from wrenml.storage.osfile import as_storage_error, open_new, read_range, write_all
-from wrenml.storage.segments import Segment, walk
+from wrenml.storage.segments import APPENDING, Segment, walk
 
 __all__ = ["LocalStorage"]
 
@@ -35,13 +38,16 @@ class LocalStorage:
     """Files below a folder of this machine, or of a shared file system.
 
     A large object is mapped copy-on-write by `get`, so that workers share its pages. What was written is safe
-    when a process dies, not when the machine loses power: nothing is flushed to the disk.
+    when a process dies, not when the machine loses power: nothing is flushed to the disk, and large frames and
+    objects written if absent lie in memory, where that has room, until `persist` moves them to the folder.
 
     Parameters
     ----------
     root : str or path
         The folder. It is made at the first write, for this user only. Keys are case-sensitive only if its
-        file system is. Links below it are neither listed nor followed.
+        file system is. Links below it are neither listed nor followed, but for those that lead to memory.
+    memory : str or None, default "/dev/shm"
+        Folder of a file system in memory, used on Linux only; None for the disk alone.
 
     Raises
     ------
@@ -49,11 +55,13 @@ class LocalStorage:
         The root is empty or holds a NUL.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], *, memory: str | None = MEMORY) -> None:
         path = os.fspath(root)
         if not path or "\0" in path:
             raise ConfigError(f"{path!r} is not a folder. Name the folder in which objects shall be stored.")
         self._root = os.path.abspath(path).rstrip("/")
+        self._memory = memory
+        self._bulk = Bulk(self._root, memory)
         self._names = itertools.count()
         self._token = os.urandom(6).hex()
         self._lock = Lock()
@@ -69,33 +77,48 @@ class LocalStorage:
     def __repr__(self) -> str:
         return f"LocalStorage({self._root or '/'!r})"
 
-    def __reduce__(self) -> tuple[type[LocalStorage], tuple[str]]:
-        return LocalStorage, (self._root or "/",)
+    def __reduce__(self) -> tuple[Callable[..., LocalStorage], tuple[str, str | None]]:
+        return _opened, (self._root or "/", self._memory)
 
     def put(self, key: str, data: Buffer | Sequence[Buffer], *, if_absent: bool = False) -> bool:
         """Write an object; see `wrenml.storage.base.Objects.put`."""
         path = self._path(key)
-        # Spares writing what would not be kept.
-        if if_absent and os.path.isfile(path) and _refresh(path):
-            return False
         try:
-            temporary = self._write_beside(path, as_buffers(data))
-            try:
-                if not if_absent:
-                    os.rename(temporary, path)
-                    return True
-                os.link(temporary, path)
-            except FileExistsError:
-                os.unlink(temporary)
-                if os.path.isdir(path):
-                    raise
+            if not if_absent:
+                self._replace(path, as_buffers(data))
+                return True
+            # Spares writing what would not be kept.
+            if os.path.isfile(path) and _refresh(path):
                 return False
-            except BaseException:
-                os.unlink(temporary)
-                raise
-            os.unlink(temporary)
+            return self._put_new(key, path, as_buffers(data))
         except OSError as error:
             raise _write_error(error, key, path) from error
+
+    def _replace(self, path: str, buffers: Sequence[Buffer]) -> None:
+        temporary = self._write_beside(path, buffers)
+        try:
+            with self._bulk.replacing(path):
+                os.rename(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def _put_new(self, key: str, path: str, buffers: Sequence[Buffer]) -> bool:
+        self._bulk.clear_dangling(path)
+        size = size_of(buffers)
+        if size >= BULK:
+            placed = self._bulk.put(key, path, buffers, size)
+            if placed or (placed is False and not os.path.isdir(path)):
+                return placed
+        temporary = self._write_beside(path, buffers)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            if os.path.isdir(path):
+                raise
+            return False
+        finally:
+            os.unlink(temporary)
         return True
 
     def _write_beside(self, path: str, buffers: Sequence[Buffer]) -> str:
@@ -117,17 +140,30 @@ class LocalStorage:
         path = self._path(key)
         check_range(start, stop)
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = self._open(path)
             try:
                 return read_range(fd, start, stop)
             finally:
                 os.close(fd)
         except IsADirectoryError as error:
-            raise KeyNotFoundError(
-                f"There is no object {key!r} in this storage: {path} is a folder."
-            ) from error
+            raise KeyNotFoundError(f"There is no object {key!r} in this storage: {path} is a folder.") from error
         except OSError as error:
             raise as_storage_error(error, key, path) from error
+
+    def _open(self, path: str) -> int:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            return os.open(path, flags)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+        fd = self._bulk.open(path)
+        if fd is not None:
+            return fd
+        if self._bulk.target(path) is not None:
+            raise FileNotFoundError(errno.ENOENT, "it lay in memory that is gone", path)
+        # It may have been moved from memory to the path just now.
+        return os.open(path, flags)
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys that begin with a prefix; see `wrenml.storage.base.Objects.list`."""
@@ -147,7 +183,8 @@ class LocalStorage:
                 names = sorted(
                     entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
                     for entry in entries
-                    if not entry.is_symlink() and not entry.name.startswith(TEMPORARY)
+                    if not entry.name.startswith(TEMPORARY)
+                    and not (entry.is_symlink() and not self._bulk.has(entry.path))
                 )
         except (FileNotFoundError, NotADirectoryError):
             return
@@ -168,7 +205,8 @@ class LocalStorage:
         for key in keys:
             path = self._path(key)
             try:
-                os.unlink(path)
+                with self._bulk.replacing(path):
+                    os.unlink(path)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
@@ -204,25 +242,60 @@ class LocalStorage:
         writer: str,
     ) -> Commit:
         """Append a frame to the writer's segment; see `wrenml.storage.base.Storage.commit`."""
-        key = f"jobs/{job}/out/{writer}"
-        try:
-            with self._lock:
+        size = frame_size(frame)
+        with self._lock:
+            if size >= BULK:
+                commit = self._append_in_memory(job, writer + IN_MEMORY, frame, size)
+                if commit is not None:
+                    return commit
+            key = f"jobs/{job}/out/{writer}"
+            try:
                 start, stop = self._segment(job, writer).append(frame)
-        except OSError as error:
-            path = f"{self._root}/{key}"
-            raise _write_error(error, key, path) from error
+            except OSError as error:
+                path = f"{self._root}/{key}"
+                raise _write_error(error, key, path) from error
         return Commit(True, key, start, stop)  # noqa: FBT003 - the field's name says what it is
+
+    def _append_in_memory(self, job: str, name: str, frame: Sequence[Buffer], size: int) -> Commit | None:
+        """Append a large frame to the writer's segment in memory; None if there is no room, or no such segment."""
+        try:
+            segment = self._segments.pop((job, name), None) or self._segment_in_memory(job, name, size)
+            if segment is None or not self._bulk.has_room(size):
+                return None
+            with segment.locked() as there:
+                if not there:
+                    return None
+                start, stop = segment.append(frame)
+        except OSError:
+            # The disk may do what memory cannot, or says better why not.
+            return None
+        self._remember(job, name, segment)
+        return Commit(True, f"jobs/{job}/out/{name}", start, stop)  # noqa: FBT003 - the field's name says what it is
+
+    def _segment_in_memory(self, job: str, name: str, size: int) -> Segment | None:
+        check_name(name, "writer")
+        key = outcomes(job) + name
+        path = self._path(key)
+        fd = self._bulk.open(path, APPENDING)
+        if fd is None:
+            self._bulk.clear_dangling(path)
+            fd = self._bulk.create(key, path, APPENDING, size)
+        # What is on the disk already was moved there, and stays as it is.
+        return None if fd is None or fd is False else Segment(fd)
 
     def _segment(self, job: str, writer: str) -> Segment:
         segment = self._segments.pop((job, writer), None)
         if segment is None:
             check_name(writer, "writer")
-            segment = Segment(self._path(outcomes(job) + writer))
-            if len(self._segments) == _OPEN_SEGMENTS:
-                del self._segments[next(iter(self._segments))]
-        # Last in the dictionary is the most recently used.
-        self._segments[job, writer] = segment
+            segment = Segment(open_new(self._path(outcomes(job) + writer), APPENDING))
+        self._remember(job, writer, segment)
         return segment
+
+    def _remember(self, job: str, name: str, segment: Segment) -> None:
+        # Last in the dictionary is the most recently used.
+        self._segments[job, name] = segment
+        if len(self._segments) > _OPEN_SEGMENTS:
+            del self._segments[next(iter(self._segments))]
 
     def frames(self, job: str) -> Iterator[tuple[str, int, Buffer]]:
         """Every whole frame of the job's segments; see `wrenml.storage.base.Storage.frames`."""
@@ -232,6 +305,29 @@ class LocalStorage:
                 view = memoryview(data)
                 for start, stop in walk(data):
                     yield key, start, view[start:stop]
+
+    def persist(self, prefix: str = "", *, older_than: float = 0.0) -> int:
+        """Move what lies in memory to the folder; return how many bytes were moved.
+
+        Readers and writers may go on meanwhile, in whatever process. Being killed in the middle loses nothing.
+        What killed writers left unfinished in memory is removed.
+
+        Parameters
+        ----------
+        prefix : str, default ""
+            How the keys begin.
+        older_than : float, default 0.0
+            Only what was written last so many seconds ago.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be written; what was not moved stays in memory.
+        """
+        try:
+            return self._bulk.persist(prefix, older_than)
+        except OSError as error:
+            raise _write_error(error, prefix, error.filename2 or error.filename or self._root) from error
 
     def _path(self, key: str) -> str:
         check_key(key)
@@ -253,6 +349,10 @@ class LocalStorage:
             if len(self._real) >= _KNOWN_FOLDERS:
                 self._real.clear()
             self._real.add(folder)
+
+
+def _opened(root: str, memory: str | None) -> LocalStorage:
+    return LocalStorage(root, memory=memory)
 
 
 def _refresh(path: str) -> bool:

@@ -1,7 +1,5 @@
 """Whole writes, private reads and clear errors over plain file descriptors."""
 
-# Workers start cold, and pathlib is slow to import.
-# ruff: noqa: PTH102, PTH112
 from __future__ import annotations
 
 import errno

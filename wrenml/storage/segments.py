@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import struct
 from collections.abc import Iterator, Sequence
 
 from wrenml.storage.base import Buffer, frame_size
-from wrenml.storage.osfile import open_new, read_range, write_all
+from wrenml.storage.bulk import lock
+from wrenml.storage.osfile import read_range, write_all
 
-__all__ = ["Segment", "walk"]
+__all__ = ["APPENDING", "Segment", "walk"]
+
+APPENDING = os.O_RDWR | os.O_APPEND
 
 _LENGTH = struct.Struct("<Q")
 
@@ -34,12 +39,12 @@ class Segment:
 
     Parameters
     ----------
-    path : str
-        The file; made with its folders when absent. A torn frame at its end is cut off.
+    fd : int
+        The file, open to be read and appended to; the segment closes it. A torn frame at its end is cut off.
     """
 
-    def __init__(self, path: str) -> None:
-        self._fd = open_new(path, os.O_RDWR | os.O_APPEND)
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
         self._end = 0
         if os.fstat(self._fd).st_size:
             self._end = max((stop for _, stop in walk(read_range(self._fd, 0, None))), default=0)
@@ -58,8 +63,14 @@ class Segment:
         self._end = start + size
         return start, self._end
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[bool]:
+        """While nobody else may move or remove the file; False if somebody has."""
+        there = lock(self._fd)
+        try:
+            yield there
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
     def __del__(self) -> None:
-        # Absent when the file could not be opened.
-        fd = getattr(self, "_fd", None)
-        if fd is not None:
-            os.close(fd)
+        os.close(self._fd)

@@ -119,7 +119,7 @@ def read_exactly(sock: socket.socket, size: int) -> bytearray | None:
     return data
 
 
-def pack_reply(  # noqa: PLR0913  # the fields of the message
+def pack_reply(
     head: bytes,
     bodies: Sequence[Buffer],
     next_call: int,
