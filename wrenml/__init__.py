@@ -17,9 +17,11 @@ __all__ = [
     "__version__",
     "as_completed",
     "default_executor",
+    "dummy_executor",
     "errors",
     "get_all_results",
     "inline_executor",
+    "lambda_executor",
     "local_executor",
     "wait",
 ]
@@ -38,8 +40,10 @@ _HOMES = {
     "Ref": "references",
     "as_completed": "futurelist",
     "default_executor": "executors",
+    "dummy_executor": "executors",
     "get_all_results": "futurelist",
     "inline_executor": "executors",
+    "lambda_executor": "executors",
     "local_executor": "executors",
     "wait": "futurelist",
 }
@@ -48,9 +52,12 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name == "errors":
         return importlib.import_module("wrenml.errors")
+    if name == "wren":  # the module that PyWren's documentation gives for all of these names
+        return importlib.import_module(__name__)
     home = _HOMES.get(name)
     if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        why = importlib.import_module("wrenml.compat").ABSENT.get(name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}" + (f": {why}" if why else ""))
     value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value

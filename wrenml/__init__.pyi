@@ -1,7 +1,9 @@
 from wrenml import errors as errors
 from wrenml.executor import Executor as Executor
 from wrenml.executors import default_executor as default_executor
+from wrenml.executors import dummy_executor as dummy_executor
 from wrenml.executors import inline_executor as inline_executor
+from wrenml.executors import lambda_executor as lambda_executor
 from wrenml.executors import local_executor as local_executor
 from wrenml.futurelist import ALL_COMPLETED as ALL_COMPLETED
 from wrenml.futurelist import ALWAYS as ALWAYS
@@ -28,9 +30,11 @@ __all__ = [
     "__version__",
     "as_completed",
     "default_executor",
+    "dummy_executor",
     "errors",
     "get_all_results",
     "inline_executor",
+    "lambda_executor",
     "local_executor",
     "wait",
 ]

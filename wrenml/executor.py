@@ -20,6 +20,7 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, cast
 
 from wrenml.attaching import attach
 from wrenml.concurrent import ConcurrentExecutor
+from wrenml.dryrun import dry_run
 from wrenml.errors import ConfigError
 from wrenml.events import Hook
 from wrenml.futurelist import FutureList
@@ -97,10 +98,10 @@ class Executor:
         resolved = resolve_options(cast("Mapping[str, object]", options), base=self._options)
         if not iterables:
             return self._map(fn, iterable, resolved, Applied.ITEM)
-        if any(isinstance(other, Mapping) for other in iterables):
+        if any(isinstance(other, Mapping | None) for other in iterables):
             raise ConfigError(
-                "a dict was given as a further iterable. PyWren's environment variables are an option: extra_env={…}; "
-                "to map over a dict's keys give list(dict)."
+                "a dict or None was given as a further iterable. PyWren's environment variables are an option: "
+                "extra_env={…}; to map over a dict's keys give list(dict)."
             )
         return self._map(fn, zip(iterable, *iterables, strict=resolved.strict), resolved, Applied.STAR)
 
@@ -145,6 +146,8 @@ class Executor:
         resolved = resolve_options(cast("Mapping[str, object]", options), base=self._options)
         if window is not None and window < 1:
             raise ConfigError(f"window={window!r}: give 1 or more, or None")
+        if resolved.dry_run:
+            raise ConfigError("dry_run=True needs all elements at once, and imap() never has them: try it with map()")
         self._session.check_open()
 
         def start(first: list[T]) -> tuple[Job, set[str]]:
@@ -182,11 +185,15 @@ class Executor:
         Futures among the arguments, at any depth, are replaced by their results on the worker; the call starts when
         they are there.
         """
+        if self._options.dry_run:
+            return self._dry_run(fn, [(args, kwargs)], self._options)[0]
         return self._singles.call(fn, (args, kwargs), Applied.KEYWORDS)
 
     def call_async(self, fn: Callable[[T], R], data: T, /, **options: Unpack[MapOptions]) -> Future[R]:
         """Call ``fn(data)``; return its future (PyWren)."""
         resolved = resolve_options(cast("Mapping[str, object]", options), base=self._options)
+        if resolved.dry_run:
+            return self._dry_run(fn, [data], resolved)[0]
         return self._singles.call(fn, data, Applied.ITEM, resolved)
 
     def concurrent(
@@ -204,6 +211,8 @@ class Executor:
         initargs : iterable
             Its arguments.
         """
+        if self._options.dry_run:
+            raise ConfigError("dry_run=True means nothing to the standard library's face: try it with map()")
         return ConcurrentExecutor(self._session, self._options, initializer, tuple(initargs))
 
     # Storage
@@ -291,6 +300,10 @@ class Executor:
 
     # What the above share
 
+    def _dry_run(self, fn: Callable[..., R], items: list[object], options: Options) -> FutureList[R]:
+        self._session.check_open()
+        return dry_run(self._session, fn, items, options, name_of(fn))
+
     def _map(self, fn: Callable[..., R], iterable: Iterable[object], options: Options, applied: str) -> FutureList[R]:
         session = self._session
         session.check_open()
@@ -300,6 +313,8 @@ class Executor:
                 f"{len(items):,} elements are more than max_calls={options.max_calls:,}: raise max_calls=, or stream them "
                 "with imap()."
             )
+        if options.dry_run:
+            return self._dry_run(fn, items, options)
         seen: dict[tuple[str, int], Future[object]] = {}
         packer = session.packer(seen)
         with packer.snapshot():

@@ -8,29 +8,29 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Unpack, cast
 
-from wrenml.attaching import attach
+import wrenml
 from wrenml.config import Settings, load_settings, root_key_path
 from wrenml.cpus import usable_cpus
 from wrenml.errors import ConfigError, NotSupportedError
-from wrenml.executor import Executor
-from wrenml.futures import Future
-from wrenml.invoke.inline import InlineInvoker
-from wrenml.invoke.local import LocalInvoker
-from wrenml.monitor.expiry import expire_daily
-from wrenml.observe import say_backend, standard_hooks
+from wrenml.invoke.starting import Starter
 from wrenml.options import MapOptions, Options, resolve_options
-from wrenml.rootkey import RootKey, load_root_key
-from wrenml.session import Session, open_sessions
-from wrenml.storage import LocalStorage, MemoryStorage
+from wrenml.rootkey import load_root_key
 from wrenml.worker import context
 
-__all__ = ["default_executor", "inline_executor", "local_executor", "reopened_future", "session_for"]
+__all__ = [
+    "default_executor",
+    "dummy_executor",
+    "inline_executor",
+    "lambda_executor",
+    "local_executor",
+    "reopened_future",
+]
 
-_shared: dict[object, Executor] = {}
+_shared: dict[object, wrenml.Executor] = {}
 _lock = threading.Lock()
 
 
-def inline_executor(**options: Unpack[MapOptions]) -> Executor:
+def inline_executor(**options: Unpack[MapOptions]) -> wrenml.Executor:
     """An executor that runs calls in this process, one after another, so that a debugger works in them.
 
     Parameters
@@ -41,14 +41,13 @@ def inline_executor(**options: Unpack[MapOptions]) -> Executor:
     return _inline(_given(options))
 
 
-def _inline(options: Options) -> Executor:
-    storage = MemoryStorage(os.urandom(8).hex())
-    root = RootKey(os.urandom(32), persistent=False, why="inline jobs live in this process only")
-    session = Session("inline", storage, root, InlineInvoker(storage), 1, threaded=False, reopen=reopened_future)
-    return _observed(Executor(session, options, (_inline, (options,))))
+def _inline(options: Options) -> wrenml.Executor:
+    from wrenml import assembly  # noqa: PLC0415  # the whole client: see _local
+
+    return assembly.inline(options, (_inline, (options,)), reopened_future)
 
 
-def local_executor(workers: int | None = None, **options: Unpack[MapOptions]) -> Executor:
+def local_executor(workers: int | None = None, **options: Unpack[MapOptions]) -> wrenml.Executor:
     """An executor that runs calls in worker processes of this machine.
 
     Inside a call it is an inline executor: workers start no workers.
@@ -70,36 +69,35 @@ def local_executor(workers: int | None = None, **options: Unpack[MapOptions]) ->
     return _local(workers, _given(options), _settings().cache_dir)
 
 
-def _local(workers: int | None, options: Options, folder: str) -> Executor:
+def _local(workers: int | None, options: Options, folder: str, *, begin: bool = True) -> wrenml.Executor:
     if context.current() is not None:
         return _nested(options)
     if sys.platform not in ("linux", "darwin"):
         raise NotSupportedError(
             f"local workers need Linux or macOS, this is {sys.platform}; inline_executor() runs calls in this process"
         )
-    storage = LocalStorage(folder)
+    folder = os.path.abspath(folder)
     root = load_root_key(root_key_path(os.environ, "local"))
-    count = workers or usable_cpus()
-    invoker = LocalInvoker(storage, count, folder)
-    session = Session("local", storage, root, invoker, count, threaded=True, reopen=reopened_future)
-    expire_daily(folder)
-    return _observed(Executor(session, options, (_local, (workers, options, folder))))
+    starter = Starter(f"file://{folder}", folder)
+    try:
+        if begin:
+            starter.begin()
+        # The whole client takes as long to load as a worker to boot, so the two go on at the same time.
+        from wrenml import assembly  # noqa: PLC0415
+
+        remake = (_local, (workers, options, folder))
+        return assembly.local(folder, root, starter, workers or usable_cpus(), options, remake, reopened_future)
+    except BaseException:
+        starter.close()
+        raise
 
 
-def _observed(executor: Executor) -> Executor:
-    # The output of a call is kept with its outcome: progress of maps inside it would only blur that.
-    if context.current() is None:
-        for hook in standard_hooks(os.environ):
-            executor.observe(hook)
-    return executor
-
-
-def _nested(options: Options) -> Executor:
+def _nested(options: Options) -> wrenml.Executor:
     sys.stderr.write("wrenml: inside a call maps run inline, one element after another\n")
     return _inline(options)
 
 
-def default_executor(**options: Unpack[MapOptions]) -> Executor:
+def default_executor(**options: Unpack[MapOptions]) -> wrenml.Executor:
     """The executor that the settings name; the same one each time, until it is shut down.
 
     Inside a call: inline. Otherwise ``WRENML_BACKEND`` (``inline``, ``local`` or ``aws``), then ``[tool.wrenml]`` in the
@@ -124,11 +122,11 @@ def default_executor(**options: Unpack[MapOptions]) -> Executor:
         executor = _shared.get(key)
         if executor is None or executor.closed:
             executor = _shared[key] = _from(settings, resolved)
-            say_backend(os.environ, settings.backend, settings.why, executor.session.workers)
+            _say_backend(os.environ, settings.backend, settings.why, executor.session.workers)
     return executor
 
 
-def _from(settings: Settings, options: Options) -> Executor:
+def _from(settings: Settings, options: Options) -> wrenml.Executor:
     if settings.backend == "inline":
         return _inline(options)
     if settings.backend == "local":
@@ -138,25 +136,38 @@ def _from(settings: Settings, options: Options) -> Executor:
     )
 
 
-def session_for(url: str) -> Session:
-    """A session on the storage of that URL: this process's own where there is one.
+def lambda_executor(config: Mapping[str, object] | None = None, **options: Unpack[MapOptions]) -> wrenml.Executor:
+    """PyWren's name for an executor that runs calls on AWS Lambda.
 
     Raises
     ------
     NotSupportedError
-        If the storage is not one of local files.
+        Always, in this version.
     """
-    with _lock:
-        for session in open_sessions():
-            if session.storage.url == url:
-                return session
-        if not url.startswith("file://"):
-            raise NotSupportedError(f"a future in {url} can be read in the process that made it only")
-        executor = _shared[url] = _local(None, Options(), url.removeprefix("file://"))
-        return executor.session
+    _given(_pywrens(config, options))
+    raise NotSupportedError(
+        "calls cannot be run on AWS Lambda in this version of wrenml; default_executor() runs them on this machine"
+    )
 
 
-def reopened_future(url: str, job: str, call: int) -> Future[Any]:
+def dummy_executor(config: Mapping[str, object] | None = None, **options: Unpack[MapOptions]) -> wrenml.Executor:
+    """PyWren's name for `inline_executor`.
+
+    Parameters
+    ----------
+    config : mapping, optional
+        PyWren's configuration, of which ``scheduler.map_item_limit`` counts.
+    **options
+        Defaults of every map; see `wrenml.Options`. A limit, `job_max_runtime`, means nothing inline.
+    """
+    return inline_executor(**_pywrens(config, options))
+
+
+def _pywrens(config: Mapping[str, object] | None, options: Mapping[str, object]) -> MapOptions:
+    return cast("MapOptions", {**options, "config": config})
+
+
+def reopened_future(url: str, job: str, call: int) -> wrenml.Future[Any]:
     """Make a pickled future again: called by pickle in the process that reads it.
 
     Parameters
@@ -172,8 +183,19 @@ def reopened_future(url: str, job: str, call: int) -> Future[Any]:
     ------
     JobNotFoundError, AuthenticationError
         As `Executor.attach`.
+    NotSupportedError
+        If the storage is not one of local files.
     """
-    return attach(session_for(url), job)[call]
+    from wrenml import assembly  # noqa: PLC0415  # the whole client: see _local
+
+    with _lock:
+        session = assembly.session_on(url)
+        if session is None:
+            if not url.startswith("file://"):
+                raise NotSupportedError(f"a future in {url} can be read in the process that made it only")
+            _shared[url] = _local(None, Options(), url.removeprefix("file://"), begin=False)
+            session = _shared[url].session
+    return assembly.reopened(session, job, call)
 
 
 def _settings() -> Settings:

@@ -30,6 +30,8 @@ IGNORED: Final = frozenset(
 )
 """What PyWren accepts and wrenml has no use for."""
 
+_CONFIG: Final = "config"  # PyWren's whole configuration, of which one entry means something here
+
 
 class MapOptions(TypedDict, total=False):
     """Keywords that `map` and its relatives accept; `Options` says what each means."""
@@ -90,7 +92,8 @@ class Options:
     max_cost : float, optional
         Dollars; nothing further is submitted once they are spent. Costs nothing locally. Default: none.
     dry_run : bool
-        Say what would be sent, and send nothing. Default: False.
+        Say on standard error what would be sent, and send nothing: every future has failed with
+        `CallCancelled`. Default: False.
     seed : int, optional
         0 or more; each call's random state starts from (seed, index). Default: none.
     env : mapping of str to str
@@ -190,23 +193,31 @@ def resolve_options(given: Mapping[str, object], *, base: Options | None = None)
             if known in given:
                 raise ConfigError(f"{name}= is PyWren's name for {known}=: give only one of them.")
         elif name in IGNORED:
-            _tell_ignored(name)
+            _tell_ignored(f"{name}=")
+            continue
+        elif name == _CONFIG:
+            values |= {} if value is None else _from_config(value)
             continue
         else:
-            raise UnknownOptionError(
-                f"There is no option {name!r}{checks.suggestion(name, [*_CHECKS, *ALIASES])}"
-            )
+            raise UnknownOptionError(f"There is no option {name!r}{checks.suggestion(name, [*_CHECKS, *ALIASES])}")
         values[known] = value
     return replace(base, **values) if values else base
+
+
+def _from_config(config: object) -> dict[str, Any]:
+    if not isinstance(config, Mapping):
+        raise checks.wrong(_CONFIG, config, "PyWren's configuration as a dict, or None")
+    _tell_ignored(_CONFIG + " (all of it but scheduler.map_item_limit)")
+    scheduler = config.get("scheduler")
+    limit = scheduler.get("map_item_limit") if isinstance(scheduler, Mapping) else None
+    return {} if limit is None else {"max_calls": limit}
 
 
 @cache
 def _tell_ignored(name: str) -> None:
     import logging  # noqa: PLC0415 - slow to import, rarely needed
 
-    logging.getLogger("wrenml").warning(
-        "%s= is an option of PyWren that wrenml has no use for: ignored.", name
-    )
+    logging.getLogger("wrenml").warning("%s is an option of PyWren that wrenml has no use for: ignored.", name)
 
 
 _CHECKS: Final[dict[str, checks.Check]] = {

@@ -23,12 +23,14 @@ from wrenml.invoke.base import Invoker
 from wrenml.monitor.arguments import Arguments, Chunk
 from wrenml.monitor.deliver import locate
 from wrenml.monitor.job import Job, Plan
+from wrenml.monitor.keeping import Keeper
 from wrenml.monitor.loop import Monitor
 from wrenml.monitor.manifest import Manifest, new_job_id
 from wrenml.monitor.records import output_of, read_arguments, read_job
 from wrenml.observe import warn_large_function
 from wrenml.options import Options
 from wrenml.pickling import PackedItems, Packer
+from wrenml.pickling.blobs import PutBlob
 from wrenml.pickling.remembered import Remembered
 from wrenml.references import Ref
 from wrenml.rootkey import RootKey
@@ -79,6 +81,7 @@ class Session:
         self.root = root
         self.workers = workers
         self.monitor = Monitor(invoker, workers, threaded=threaded)
+        self._keeper = Keeper(storage)
         self.jobs: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
         self._travels = threaded
         self._reopen = reopen
@@ -105,8 +108,8 @@ class Session:
                 "this executor was made before the process was forked; make a new one in the forked process"
             )
 
-    def packer(self, seen: dict[tuple[str, int], Future[object]] | None = None) -> Packer:
-        """A packer whose blobs go to this session's storage; futures met are put into `seen`."""
+    def packer(self, seen: dict[tuple[str, int], Future[object]] | None = None, put: PutBlob | None = None) -> Packer:
+        """A packer whose blobs go to `put`, by default this session's storage; futures met are put into `seen`."""
 
         def as_input(obj: object) -> tuple[str, int] | None:
             if isinstance(obj, Ref):
@@ -119,7 +122,7 @@ class Session:
             seen[owner.id, obj.index] = obj
             return owner.id, obj.index
 
-        return Packer(self._put_blob, as_input=as_input)
+        return Packer(put or self._put_blob, as_input=as_input)
 
     def pack_function(self, fn: Callable[..., object], packer: Packer, options: Options) -> bytes:
         """Pack a map's function with what runs before and after it, or take the pickle known to be the same."""
@@ -192,6 +195,7 @@ class Session:
         key = auth.job_key(self.root.key, manifest.job)
         job = Job(manifest, key, spec, self.storage, plan, self)
         self.jobs[job.id] = job
+        self._keeper.add(job.id)
         return job
 
     def brings_modules(self, names: set[str]) -> bool:
@@ -315,6 +319,7 @@ class Session:
 
     def reference(self, job: Job, call: int) -> tuple[Callable[..., object], tuple[object, ...]]:
         """How to make a future again in another process."""
+        job.write()
         return self._reopen, (self.storage.url, job.id, call)
 
     def run_again(self, job: Job, calls: list[int]) -> tuple[Job, list[Future[object]]]:
@@ -364,6 +369,7 @@ class Session:
                 self.monitor.wait_until_idle()
         finally:
             self.monitor.close()
+            self._keeper.close()
 
 
 def _has_hooks(options: Options) -> bool:
