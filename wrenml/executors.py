@@ -42,9 +42,9 @@ def inline_executor(**options: Unpack[MapOptions]) -> wrenml.Executor:
 
 
 def _inline(options: Options) -> wrenml.Executor:
-    from wrenml import assembly  # noqa: PLC0415  # the whole client: see _local
+    from wrenml.assembly import inline  # noqa: PLC0415  # loads the whole client: see _local
 
-    return assembly.inline(options, (_inline, (options,)), reopened_future)
+    return inline(options, (_inline, (options,)), reopened_future)
 
 
 def local_executor(workers: int | None = None, **options: Unpack[MapOptions]) -> wrenml.Executor:
@@ -83,10 +83,10 @@ def _local(workers: int | None, options: Options, folder: str, *, begin: bool = 
         if begin:
             starter.begin()
         # The whole client takes as long to load as a worker to boot, so the two go on at the same time.
-        from wrenml import assembly  # noqa: PLC0415
+        from wrenml.assembly import local  # noqa: PLC0415
 
         remake = (_local, (workers, options, folder))
-        return assembly.local(folder, root, starter, workers or usable_cpus(), options, remake, reopened_future)
+        return local(folder, root, starter, workers or usable_cpus(), options, remake, reopened_future)
     except BaseException:
         starter.close()
         raise
@@ -100,8 +100,8 @@ def _nested(options: Options) -> wrenml.Executor:
 def default_executor(**options: Unpack[MapOptions]) -> wrenml.Executor:
     """The executor that the settings name; the same one each time, until it is shut down.
 
-    Inside a call: inline. Otherwise ``WRENML_BACKEND`` (``inline``, ``local`` or ``aws``), then ``[tool.wrenml]`` in the
-    nearest ``pyproject.toml``, then the user's configuration file, then local.
+    Inside a call: inline. Otherwise ``WRENML_BACKEND`` (``inline``, ``local`` or ``aws``), then ``[tool.wrenml]`` in
+    the nearest ``pyproject.toml``, then the user's configuration file, then local.
 
     Parameters
     ----------
@@ -122,7 +122,9 @@ def default_executor(**options: Unpack[MapOptions]) -> wrenml.Executor:
         executor = _shared.get(key)
         if executor is None or executor.closed:
             executor = _shared[key] = _from(settings, resolved)
-            _say_backend(os.environ, settings.backend, settings.why, executor.session.workers)
+            from wrenml.observe import say_backend  # noqa: PLC0415  # loads part of the client: see _local
+
+            say_backend(os.environ, settings.backend, settings.why, executor.session.workers)
     return executor
 
 
@@ -186,16 +188,16 @@ def reopened_future(url: str, job: str, call: int) -> wrenml.Future[Any]:
     NotSupportedError
         If the storage is not one of local files.
     """
-    from wrenml import assembly  # noqa: PLC0415  # the whole client: see _local
+    from wrenml.assembly import reopened, session_on  # noqa: PLC0415  # loads the whole client: see _local
 
     with _lock:
-        session = assembly.session_on(url)
+        session = session_on(url)
         if session is None:
             if not url.startswith("file://"):
                 raise NotSupportedError(f"a future in {url} can be read in the process that made it only")
             _shared[url] = _local(None, Options(), url.removeprefix("file://"), begin=False)
             session = _shared[url].session
-    return assembly.reopened(session, job, call)
+    return reopened(session, job, call)
 
 
 def _settings() -> Settings:

@@ -20,13 +20,14 @@ from dataclasses import dataclass, field
 
 from wrenml.errors import StorageError, WorkerCrashed
 from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, WorkerGone
+from wrenml.invoke.starting import Starter
 from wrenml.storage.base import IN_MEMORY, Storage
 from wrenml.wire import Request, outcome_prefix
 from wrenml.worker.child import DUMP_SIGNAL
 from wrenml.worker.endings import Reason, ending, sealed_failure
 from wrenml.worker.oom import SystemKills
 from wrenml.worker.pipe import Inbox, Reply, Stored, pack_request
-from wrenml.worker.supervisor import Child, Lifeline
+from wrenml.worker.supervisor import Child
 
 __all__ = ["LocalInvoker"]
 
@@ -93,16 +94,16 @@ class LocalInvoker:
         The most processes at a time.
     folder : str
         For the workers' own folders and unpacked archives.
+    starter : Starter, optional
+        Starts the workers; it may have begun. Default: one for that storage and folder.
     """
 
-    def __init__(self, storage: Storage, workers: int, folder: str) -> None:
+    def __init__(self, storage: Storage, workers: int, folder: str, starter: Starter | None = None) -> None:
         self._storage = storage
         self._size = workers
-        self._folder = os.path.join(folder, "workers")
-        self._code = folder
         self._workers: list[Worker] = []
         self._events: list[Event] = []
-        self._lifeline = Lifeline()
+        self._starter = starter or Starter(storage.url, folder)
         self._kills = SystemKills()
         self._selector = selectors.DefaultSelector()
         self._waker, self._woken = os.pipe()
@@ -121,7 +122,7 @@ class LocalInvoker:
             self._start()
 
     def _start(self) -> Worker:
-        child = Child(self._storage.url, self._folder, self._code, self._lifeline)
+        child = self._starter.start()
         worker = Worker(child)
         self._workers.append(worker)
         self._selector.register(child.sock, selectors.EVENT_READ, worker)
@@ -347,4 +348,4 @@ class LocalInvoker:
         self._selector.close()
         os.close(self._waker)
         os.close(self._woken)
-        self._lifeline.close()
+        self._starter.close()
