@@ -3,6 +3,7 @@
 ::
 
     <root>/blobs/<sha256>  ──link──▶  /dev/shm/wrenml-<uid>-<digest of root>/blobs/<sha256>~<token>
+    <root>                 ◀──link──  /dev/shm/wrenml-<uid>-<digest of root>/.~root
 
 A file has a name of its own and is locked from before its link is made until it is whole. Whoever replaces or removes
 the link holds the file's lock too. So what nobody locks and nobody links to was left by a writer that was killed.
@@ -31,6 +32,7 @@ BULK = 1 << 20
 MEMORY = "/dev/shm"  # noqa: S108  # what lies there is in a folder that only this user can enter
 """Where Linux keeps files in memory."""
 
+_ROOT = "/" + TEMPORARY + "root"
 _PIECE = 1 << 26
 _HIDDEN = 0o077
 
@@ -149,8 +151,9 @@ class Bulk:
     def _usable(self, size: int) -> bool:
         if not self.has_room(size):
             return False
-        with contextlib.suppress(OSError):
-            os.mkdir(self.folder, 0o700)
+        with contextlib.suppress(FileExistsError):
+            make_folders(self.folder)
+            os.symlink(os.path.realpath(self._root), self.folder + _ROOT)
         return _is_private(self.folder)
 
     @staticmethod
@@ -195,13 +198,20 @@ class Bulk:
 
     # Moving
 
+    def names(self, folder: str) -> set[str]:
+        """What a folder of keys has directly below it in memory."""
+        try:
+            return set(os.listdir(f"{self.folder}/{folder}")) if _is_private(self.folder) else set()
+        except OSError:
+            return set()
+
     def persist(self, prefix: str, older_than: float) -> int:
         """Move files to the disk; see `wrenml.storage.local.LocalStorage.persist`."""
         if not _is_private(self.folder):
             return 0
         moved = 0
         before = time.time() - older_than
-        for target in list(_files(self.folder)):
+        for target in list(_files(f"{self.folder}/{prefix[: prefix.rfind('/') + 1]}".rstrip("/"))):
             key = target[len(self.folder) + 1 :].rpartition("~")[0]
             if key.startswith(prefix):
                 with contextlib.suppress(FileNotFoundError):
@@ -210,9 +220,8 @@ class Bulk:
         return moved
 
     def _move(self, target: str, path: str) -> int:
-        fd = os.open(target, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            if not lock(fd):
+        with _taken(target) as fd:
+            if fd is None:
                 return 0
             size = 0
             if self.target(path) == target:
@@ -220,12 +229,35 @@ class Bulk:
             os.unlink(target)
             self._remove_empty(target)
             return size
-        finally:
-            os.close(fd)
+
+    def sweep(self) -> None:
+        """Remove what this user's storages have in memory whose own folders are gone."""
+        memory, _, name = self._mine.rpartition("/")
+        with contextlib.suppress(OSError):
+            for entry in os.listdir(memory):
+                folder = f"{memory}/{entry}"
+                if entry.startswith(name) and _is_private(folder):
+                    with contextlib.suppress(OSError):
+                        self._sweep(folder)
+
+    @staticmethod
+    def _sweep(folder: str) -> None:
+        root = os.readlink(folder + _ROOT)
+        if os.path.isdir(root):
+            return
+        for target in list(_files(folder)):
+            # Whoever writes the first object makes the root before the lock is let go.
+            with _taken(target) as fd:
+                if fd is not None and not os.path.isdir(root):
+                    os.unlink(target)
+        for path, _, _ in os.walk(folder, topdown=False):
+            if path == folder:
+                os.unlink(folder + _ROOT)
+            os.rmdir(path)
 
     def _remove_empty(self, target: str) -> None:
         folder = target[: target.rindex("/")]
-        while len(folder) >= len(self.folder):
+        while len(folder) > len(self.folder):
             try:
                 os.rmdir(folder)
             except OSError:
@@ -237,6 +269,16 @@ def lock(fd: int) -> bool:
     """Wait for the lock of an open file; False if the file has been removed. Closing it unlocks."""
     fcntl.flock(fd, fcntl.LOCK_EX)
     return os.fstat(fd).st_nlink > 0
+
+
+@contextlib.contextmanager
+def _taken(target: str) -> Iterator[int | None]:
+    """Open and lock a file; None if it is gone."""
+    fd = os.open(target, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        yield fd if lock(fd) else None
+    finally:
+        os.close(fd)
 
 
 def _copy(fd: int, path: str) -> int:
@@ -274,5 +316,5 @@ def _files(folder: str) -> Iterator[str]:
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             yield from _files(entry.path)
-        else:
+        elif not entry.is_symlink():
             yield entry.path

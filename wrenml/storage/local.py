@@ -306,11 +306,22 @@ class LocalStorage:
                 for start, stop in walk(data):
                     yield key, start, view[start:stop]
 
+    def in_memory(self, folder: str) -> set[str]:
+        """The next parts of keys that begin with ``folder`` and have something in memory.
+
+        Parameters
+        ----------
+        folder : str
+            The beginning of a key, up to a slash and with it.
+        """
+        return self._bulk.names(folder)
+
     def persist(self, prefix: str = "", *, older_than: float = 0.0) -> int:
         """Move what lies in memory to the folder; return how many bytes were moved.
 
         Readers and writers may go on meanwhile, in whatever process. Being killed in the middle loses nothing.
-        What killed writers left unfinished in memory is removed.
+        What killed writers left unfinished in memory is removed; without a prefix also what other storages of this
+        user have there whose folders are gone.
 
         Parameters
         ----------
@@ -325,6 +336,8 @@ class LocalStorage:
             If it cannot be written; what was not moved stays in memory.
         """
         try:
+            if not prefix:
+                self._bulk.sweep()
             return self._bulk.persist(prefix, older_than)
         except OSError as error:
             raise _write_error(error, prefix, error.filename2 or error.filename or self._root) from error
