@@ -93,7 +93,11 @@ def _local(workers: int | None, options: Options, folder: str, *, begin: bool = 
 
 
 def _nested(options: Options) -> wrenml.Executor:
-    sys.stderr.write("wrenml: inside a call maps run inline, one element after another\n")
+    here = context.current()
+    # Maps in maps are calls too, of the same output.
+    if here is not None and here.depth == 1 and here.said != here.call:
+        here.said = here.call
+        sys.stderr.write("wrenml: inside a call maps run inline, one element after another\n")
     return _inline(options)
 
 

@@ -89,6 +89,7 @@ class Session:
         self._remembered = Remembered()
         self._pid = os.getpid()
         self._closed = False
+        self._refuses = False
         self._lock = threading.Lock()
         _live.add(self)
 
@@ -97,11 +98,11 @@ class Session:
     @property
     def closed(self) -> bool:
         """Whether jobs can be made no more."""
-        return self._closed or self._pid != os.getpid()
+        return self._closed or self._refuses or self._pid != os.getpid()
 
     def check_open(self) -> None:
         """Raise unless jobs can be made."""
-        if self._closed:
+        if self._closed or self._refuses:
             raise ExecutorClosedError
         if self._pid != os.getpid():
             raise ExecutorClosedError(
@@ -353,7 +354,7 @@ class Session:
 
     def refuse(self) -> None:
         """Make no more jobs."""
-        self._pid = -1
+        self._refuses = True
 
     def close(self, *, wait: bool = True, cancel: bool = False) -> None:
         """End the workers, after all calls have their outcomes (`wait`), or cancelling what is left."""

@@ -8,13 +8,14 @@ __all__ = ["CurrentCall", "current", "enter", "leave"]
 class CurrentCall:
     """The call that is running; a worker that goes on to the next call of a request only changes the number."""
 
-    __slots__ = ("attempt", "call", "depth", "job")
+    __slots__ = ("attempt", "call", "depth", "job", "said")
 
     def __init__(self, job: str, call: int, attempt: int, depth: int) -> None:
         self.job = job
         self.call = call
         self.attempt = attempt
         self.depth = depth
+        self.said: int | None = None  # the last call that was told where its maps run
 
 
 _current: CurrentCall | None = None
