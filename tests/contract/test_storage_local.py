@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.memory import shm
 from wrenml.storage import LocalStorage, Objects, PrefixedStorage, Storage
 from wrenml.testing.storage_contract import ObjectsContract, StorageContract
+
+__all__ = ["shm"]
 
 
 def _file(storage: Objects, key: str) -> Path:
@@ -26,9 +29,10 @@ class _Files:
 class TestLocalStorage(_Files, StorageContract):
     first_wins = False
 
-    @pytest.fixture
-    def storage(self, tmp_path: Path) -> LocalStorage:
-        return LocalStorage(tmp_path / "not made yet" / "%20 root")
+    @pytest.fixture(params=["memory", "disk"])
+    def storage(self, tmp_path: Path, request: pytest.FixtureRequest) -> LocalStorage:
+        memory = str(request.getfixturevalue("shm")) if request.param == "memory" else None
+        return LocalStorage(tmp_path / "not made yet" / "%20 root", memory=memory)
 
     def tear(self, storage: Storage, key: str, size: int) -> None:
         os.truncate(_file(storage, key), size)

@@ -151,7 +151,7 @@ class Bulk:
     def _usable(self, size: int) -> bool:
         if not self.has_room(size):
             return False
-        with contextlib.suppress(FileExistsError):
+        with contextlib.suppress(OSError):
             make_folders(self.folder)
             os.symlink(os.path.realpath(self._root), self.folder + _ROOT)
         return _is_private(self.folder)
