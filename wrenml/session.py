@@ -32,6 +32,7 @@ from wrenml.options import Options
 from wrenml.pickling import PackedItems, Packer
 from wrenml.pickling.blobs import PutBlob
 from wrenml.pickling.remembered import Remembered
+from wrenml.processes import began
 from wrenml.references import Ref
 from wrenml.rootkey import RootKey
 from wrenml.shipping import shipped_files
@@ -179,6 +180,7 @@ class Session:
             backend=self.backend,
             tags=dict(options.tags),
             infra_retries=options.infra_retries,
+            began=began(os.getpid()),
         )
         return self.job_from(manifest, spec, options)
 

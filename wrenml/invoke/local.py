@@ -304,8 +304,8 @@ class LocalInvoker:
         """End the worker that runs this call (or any call of the request); its other calls are given back."""
         for worker in self._workers:
             if worker.sent and worker.sent[0].name == name and not worker.ending:
-                running = worker.sent[0].call(worker.child.running)
-                if worker.child.running_since is not None and (call is None or running == call):
+                running = worker.child.running_since is not None
+                if call is None or (running and worker.sent[0].call(worker.child.running) == call):
                     self._end(worker, Reason.CANCELLED)
 
     # Work taken back

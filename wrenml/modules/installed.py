@@ -69,7 +69,7 @@ def _unpack(archive: bytes | bytearray | memoryview | mmap.mmap, digest: str, ta
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _extract(archive: bytes | bytearray | memoryview, folder: str) -> None:
+def _extract(archive: bytes | bytearray | memoryview | mmap.mmap, folder: str) -> None:
     import zipfile  # noqa: PLC0415 - needed once a worker and archive
 
     with zipfile.ZipFile(io.BytesIO(archive)) as content:

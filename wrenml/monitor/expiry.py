@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wrenml.auth import TAG_SIZE
+from wrenml.processes import is_alive
 from wrenml.storage.base import TEMPORARY
 
 __all__ = ["Removed", "expire", "expire_daily"]
@@ -187,12 +188,9 @@ def _at_work(job: str) -> bool:
             record = json.loads(file.read()[TAG_SIZE:])
         if record["host"] != socket.gethostname():
             return False
-        os.kill(int(record["pid"]), 0)
-    except PermissionError:
-        return True
+        return is_alive(int(record["pid"]), record.get("began", ""))
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return True
 
 
 def _working_folders() -> set[str]:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wrenml import auth
 from wrenml.cache import CachedCalls
@@ -48,8 +48,7 @@ class Tally:
     peak_mb: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(NamedTuple):
     """How a job's calls are to be run, as far as the client is concerned."""
 
     timeout: float | None = None  # seconds, of one call

@@ -24,15 +24,17 @@ from wrenml.errors import (
     StorageError,
     WireError,
     WorkerCrashed,
+    WorkerLost,
     WorkerOutOfMemory,
     WrenmlError,
 )
 from wrenml.events import CallsRetried, CallsSettled, Event, Hook, JobEnded
 from wrenml.invoke.base import Event as Arrival
 from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
-from wrenml.monitor.deliver import Callbacks, deliver, settle_many
+from wrenml.monitor.deliver import deliver, settle_many
 from wrenml.monitor.job import Job, Origin
 from wrenml.monitor.outcomes import CLIENT, ClientFrame, client_frame, known_frames, store, write_journal
+from wrenml.monitor.telling import Telling
 from wrenml.outcome import parse_frame
 from wrenml.retry import batch_size, is_short
 from wrenml.storage.base import Buffer
@@ -69,8 +71,7 @@ class Monitor:
         self._jobs: dict[str, Job] = {}
         self._ready: deque[Job] = deque()
         self._unwritten: deque[Job] = deque()
-        self._hooks: list[Hook] = []
-        self._events: list[Event] = []
+        self._telling = Telling(self._lock)
         self._thread: threading.Thread | None = None
         self._closing = False
         self._asleep = False
@@ -81,7 +82,7 @@ class Monitor:
 
     def observe(self, hook: Hook) -> None:
         """Have a hook told what happens from now on."""
-        self._hooks.append(hook)
+        self._telling.observe(hook)
 
     def add(self, job: Job) -> None:
         """Take note of a job, or that one has more calls, and hand out what can be handed out."""
@@ -95,7 +96,7 @@ class Monitor:
             self._rouse()
         if not self._threaded:
             self._run_here(job)
-        self._tell()
+        self._telling.tell()
 
     def _to_write(self, job: Job) -> None:
         if job not in self._unwritten:
@@ -116,7 +117,7 @@ class Monitor:
         with self._lock:
             job.closed = True
             self._end_if_over(job)
-        self._tell()
+        self._telling.tell()
 
     def is_running(self, job: Job, call: int) -> bool:
         """Whether a worker has the call."""
@@ -132,16 +133,15 @@ class Monitor:
             if not cancelled:
                 return 0
             job.tally.cancelled += len(cancelled)
-            callbacks = settle_many(job, [(call, None) for call in cancelled])
+            self._telling.owe(settle_many(job, [(call, None) for call in cancelled]))
             for frame in client_frame(job, cancelled, CallCancelled()):
                 store(job, frame.first, [frame.data])
             for invocation in job.calls.in_flight:
                 self._cancel_running(job, invocation, set(cancelled))
-            self._events.append(CallsSettled(job.id, 0, 0, len(cancelled), 0.0))
+            self._telling.note(CallsSettled(job.id, 0, 0, len(cancelled), 0.0))
             self._end_if_over(job)
             self._invoker.wake()
-        self._call_back(callbacks)
-        self._tell()
+        self._telling.tell()
         return len(cancelled)
 
     def _cancel_running(self, job: Job, invocation: Invocation, cancelled: set[int]) -> None:
@@ -165,17 +165,16 @@ class Monitor:
     def fail(self, job: Job, calls: list[int], cause: BaseException) -> None:
         """Give calls an outcome of the client's making: this exception."""
         with self._lock:
-            callbacks = self._give_up(job, calls, cause)
+            self._give_up(job, calls, cause)
             self._end_if_over(job)
-        self._call_back(callbacks)
-        self._tell()
+        self._telling.tell()
 
     def supply(self, job: Job, found: Mapping[int, Buffer]) -> None:
         """Give calls the packed results that are known without running them."""
         with self._lock:
-            callbacks = [one for made in known_frames(job, found) for one in self._settle_here(job, made)]
-        self._call_back(callbacks)
-        self._tell()
+            for made in known_frames(job, found):
+                self._settle_here(job, made)
+        self._telling.tell()
 
     def wait_until_idle(self, timeout: float | None = None) -> bool:
         """Wait until no job has calls left; False if it took longer than `timeout` seconds."""
@@ -220,13 +219,11 @@ class Monitor:
 
     def _step(self) -> None:
         with self._lock:
-            callbacks: Callbacks = []
             for arrival in self._invoker.collect():
-                callbacks += self._take(arrival)
+                self._take(arrival)
             self._expire()
             self._dispatch()
-        self._call_back(callbacks)
-        self._tell()
+        self._telling.tell()
 
     def _patience(self) -> float | None:
         with self._lock:
@@ -290,57 +287,57 @@ class Monitor:
         try:
             self._invoker.invoke(job.request(invocation, INLINE_BYTES), job.spec, limits)
         except StorageError as error:
-            self._call_back(self._lose(job, invocation, None, error, retry=False))
+            self._lose(job, invocation, None, error, retry=False)
         except (OSError, RuntimeError) as error:
             cause = WorkerCrashed(f"no worker could be started: {error}")
-            self._call_back(self._lose(job, invocation, None, cause, retry=False))
+            self._lose(job, invocation, None, cause, retry=False)
 
     # Taking in
 
-    def _take(self, arrival: Arrival) -> Callbacks:
+    def _take(self, arrival: Arrival) -> None:
         name, first, attempt = arrival.name
         job = self._jobs.get(name)
         invocation = None if job is None else job.calls.find(first, attempt)
         if job is None or invocation is None:
-            return []
+            return
         if isinstance(arrival, FrameArrived):
-            return self._settle(job, arrival)
-        if isinstance(arrival, RequestOver):
-            return self._end_request(job, invocation, arrival)
-        if arrival.blame:
-            return self._lose(job, invocation, arrival.suspect, arrival.cause)
-        self._end_request(job, invocation, RequestOver(arrival.name, invocation.first))
-        return []
+            self._settle(job, arrival)
+        elif isinstance(arrival, RequestOver):
+            self._end_request(job, invocation, arrival)
+        elif arrival.blame:
+            self._lose(job, invocation, arrival.suspect, arrival.cause)
+        else:
+            self._end_request(job, invocation, RequestOver(arrival.name, invocation.first))
 
-    def _settle(self, job: Job, arrival: FrameArrived) -> Callbacks:
+    def _settle(self, job: Job, arrival: FrameArrived) -> None:
         try:
             frame = parse_frame(arrival.frame, job.id, job.invocation_key)
         except (AuthenticationError, WireError) as error:
             _log.warning("wrenml: an outcome of job %s was refused: %s", job.id, error)
-            return []
+            return
         stored = arrival.stored
         origin = Origin(frame, stored.key, stored.start)
         if frame.attempt > 1:
             write_journal(job, frame)
         callbacks, succeeded, failed, seconds, _ = deliver(job, frame, origin)
+        self._telling.owe(callbacks)
         if succeeded or failed:
-            self._events.append(CallsSettled(job.id, succeeded, failed, 0, seconds))
-        return callbacks
+            self._telling.note(CallsSettled(job.id, succeeded, failed, 0, seconds))
 
-    def _end_request(self, job: Job, invocation: Invocation, over: RequestOver) -> Callbacks:
+    def _end_request(self, job: Job, invocation: Invocation, over: RequestOver) -> None:
         if over.next_call < invocation.stop and job.calls.give_back(invocation, over.next_call):
             self._ready.append(job)
         if not over.final:
-            return []
+            return
         job.calls.end(invocation)
         job.in_flight -= 1
         job.forget_key(invocation)
         if not job.calls.all_settled(invocation.first, invocation.stop):
             cause = WorkerCrashed("the worker's report of these calls was refused")
-            return self._lose(job, invocation, None, cause, counted=True)
+            self._lose(job, invocation, None, cause, counted=True)
+            return
         job.arguments.trim(job.calls.all_settled)
         self._end_if_over(job)
-        return []
 
     def _lose(
         self,
@@ -351,7 +348,7 @@ class Monitor:
         *,
         retry: bool = True,
         counted: bool = False,
-    ) -> Callbacks:
+    ) -> None:
         if not counted:
             job.in_flight -= 1
         outgrown = isinstance(cause, WorkerOutOfMemory) and suspect is not None and not job.limits(invocation).last
@@ -361,12 +358,12 @@ class Monitor:
         if losses.again:
             self._ready.append(job)
             job.tally.retried += len(losses.again)
-            self._events.append(CallsRetried(job.id, len(losses.again), str(cause).partition("\n")[0]))
-        callbacks = self._give_up_lost(job, list(losses.given_up), suspect, cause) if losses.given_up else []
+            self._telling.note(CallsRetried(job.id, len(losses.again), str(cause).partition("\n")[0]))
+        if losses.given_up:
+            self._give_up_lost(job, list(losses.given_up), suspect, cause)
         self._end_if_over(job)
-        return callbacks
 
-    def _give_up_lost(self, job: Job, calls: list[int], suspect: int | None, cause: BaseException) -> Callbacks:
+    def _give_up_lost(self, job: Job, calls: list[int], suspect: int | None, cause: BaseException) -> None:
         times = max(job.calls.attempts_blamed(call) for call in calls)
         allowed = job.manifest.infra_retries
         cause.add_note(f"wrenml: attempts: {times}, which is all that infra_retries={allowed} allows")
@@ -375,27 +372,27 @@ class Monitor:
             if job.tally.lost >= _HOPELESS and not job.tally.succeeded:
                 cause.add_note(f"wrenml: {job.tally.lost} calls ended so and none succeeded; the others were given up")
                 calls = [call for call in range(job.calls.total) if not job.calls.is_settled(call)]
-        return self._give_up(job, calls, cause)
+        self._give_up(job, calls, cause)
 
-    def _give_up(self, job: Job, calls: list[int], cause: BaseException) -> Callbacks:
-        callbacks: Callbacks = []
+    def _give_up(self, job: Job, calls: list[int], cause: BaseException) -> None:
         for made in client_frame(job, calls, cause):
-            callbacks += self._settle_here(job, made)
-        return callbacks
+            self._settle_here(job, made)
 
-    def _settle_here(self, job: Job, made: ClientFrame) -> Callbacks:
+    def _settle_here(self, job: Job, made: ClientFrame) -> None:
         commit = store(job, made.first, [made.data])
         key = auth.label_key(job.key, CLIENT)
         frame = parse_frame(made.data, job.id, lambda first, attempt: auth.invocation_key(key, first, attempt))
         callbacks, succeeded, failed, _, _ = deliver(job, frame, Origin(frame, commit.key, commit.start))
-        self._events.append(CallsSettled(job.id, succeeded, failed, 0, 0.0))
-        return callbacks
+        self._telling.owe(callbacks)
+        self._telling.note(CallsSettled(job.id, succeeded, failed, 0, 0.0))
 
     def _expire(self) -> None:
         now = time.monotonic()
         for job in list(self._jobs.values()):
             if job.plan.timeout is not None:
                 for invocation in job.calls.expired(now):
+                    cause = WorkerLost("the worker gave no sign of these calls until their lease was over.")
+                    self._lose(job, invocation, None, cause)
                     self._invoker.cancel((job.id, invocation.first, invocation.attempt), None)
 
     def _end_if_over(self, job: Job) -> None:
@@ -403,7 +400,7 @@ class Monitor:
             self._idle.notify_all()
         if job.over and self._jobs.pop(job.id, None) is not None:
             job.ended = time.monotonic()
-            self._events.append(JobEnded(job.id, job.ended - job.started))
+            self._telling.note(JobEnded(job.id, job.ended - job.started))
 
     def _break(self, error: BaseException) -> None:
         _log.error("wrenml: the monitor failed", exc_info=error)
@@ -412,27 +409,8 @@ class Monitor:
             calls = [call for call in range(job.calls.total) if not job.calls.is_settled(call)]
             self.fail(job, calls, job.broken)
 
-    # Telling, with no lock held
-
-    @staticmethod
-    def _call_back(callbacks: Callbacks) -> None:
-        for future, callback in callbacks:
-            try:
-                callback(future)
-            except Exception:  # noqa: BLE001  # the user's code, in our thread
-                _log.exception("wrenml: a callback of %r failed", future)
-
-    def _tell(self) -> None:
-        with self._lock:
-            events, self._events = self._events, []
-        for event in events:
-            for hook in self._hooks:
-                try:
-                    hook(event)
-                except Exception:  # noqa: BLE001  # the user's code, in our thread
-                    _log.exception("wrenml: a hook failed")
-
     def tell(self, event: Event) -> None:
         """Give an event to the hooks."""
-        self._events.append(event)
-        self._tell()
+        with self._lock:
+            self._telling.note(event)
+        self._telling.tell()

@@ -16,6 +16,7 @@ from wrenml.monitor.job import Origin
 from wrenml.monitor.manifest import Manifest, read_manifest
 from wrenml.monitor.outcomes import CLIENT, JOURNAL
 from wrenml.outcome import Outcome, Status, parse_frame
+from wrenml.processes import is_alive
 from wrenml.storage.base import IN_MEMORY, Buffer, Storage
 from wrenml.wire import JobSpec, blob_key, decode_spec, outcome_prefix
 
@@ -59,15 +60,10 @@ class Record:
     @property
     def client_alive(self) -> bool:
         """Whether the client that made the job may still be at work."""
-        if self.manifest.host != socket.gethostname() or self.manifest.pid == os.getpid():
-            return self.manifest.host != socket.gethostname()
-        try:
-            os.kill(self.manifest.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
+        manifest = self.manifest
+        if manifest.host != socket.gethostname():
             return True
-        return True
+        return manifest.pid != os.getpid() and is_alive(manifest.pid, manifest.began)
 
 
 def read_job(storage: Storage, root: bytes, job: str) -> Record:

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from wrenml.errors import StorageError
+from wrenml.outcome import HEAD_SIZE, RECORD
 from wrenml.storage import open_storage
 from wrenml.storage.base import IN_MEMORY, Buffer, Storage
 from wrenml.worker.capture import Capture
@@ -52,7 +53,7 @@ def main() -> None:
     runner = Runner(environment, child.emit, numbers, child.after, bytes.fromhex(worker))
     try:
         while (received := read_request(sock)) is not None:
-            child.begin(received[0].job, received[0].first)
+            child.begin(received[0].job)
             if not runner.run(*received):
                 numbers[LEAVING] = 1
                 environment.finish()
@@ -75,11 +76,9 @@ class _Child:
         self._capture = Capture(1)
         self._guard: Guard | None = None
         self._job = ""
-        self._first = 0
 
-    def begin(self, job: str, first: int) -> None:
+    def begin(self, job: str) -> None:
         self._job = job
-        self._first = first
 
     def rebase(self) -> None:
         if self._guard is None:
@@ -105,7 +104,8 @@ class _Child:
             return
         if head:
             frame = [head, *bodies]
-            _, key, start, stop = self._storage.commit(self._job, self._first, frame, attempt=None, writer=self._worker)
+            first, *_ = RECORD.unpack_from(head, HEAD_SIZE)
+            _, key, start, stop = self._storage.commit(self._job, first, frame, attempt=None, writer=self._worker)
             in_memory = key.endswith(IN_MEMORY)
         self._sock.sendall(pack_reply(head, bodies, next_call, over=over, start=start, stop=stop, in_memory=in_memory))
 
