@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Calls", "Invocation", "Losses"]
 
@@ -34,8 +35,7 @@ class Invocation:
         return self.first + self.count
 
 
-@dataclass(frozen=True, slots=True)
-class Losses:
+class Losses(NamedTuple):
     """What became of the calls of a lost invocation: call numbers to run again, and those given up."""
 
     again: tuple[int, ...]

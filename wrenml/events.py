@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["CallsRetried", "CallsSettled", "Event", "Hook", "JobEnded", "JobStarted"]
 
 
-@dataclass(frozen=True, slots=True)
-class JobStarted:
+class JobStarted(NamedTuple):
     """A job has calls to run: `total` so far, more to come unless `closed`, as `single` ones or streamed."""
 
     job: str
@@ -22,8 +20,7 @@ class JobStarted:
     single: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CallsSettled:
+class CallsSettled(NamedTuple):
     """Calls got their outcomes; `seconds` is how long they ran, together."""
 
     job: str
@@ -33,17 +30,15 @@ class CallsSettled:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class CallsRetried:
+class CallsRetried(NamedTuple):
     """Calls lost their worker and are run again."""
 
     job: str
-    count: int
+    count: int  # type: ignore[assignment]  # not the method of tuples
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class JobEnded:
+class JobEnded(NamedTuple):
     """All calls of a closed job have their outcomes; `wall` is seconds since it started."""
 
     job: str

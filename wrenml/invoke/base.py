@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wrenml.storage.base import Buffer
 from wrenml.wire import Request
@@ -16,8 +15,7 @@ __all__ = ["Event", "FrameArrived", "Invoker", "Limits", "Name", "RequestOver", 
 Name = tuple[str, int, int]  # of an invocation: job, first call, attempt
 
 
-@dataclass(frozen=True, slots=True)
-class FrameArrived:
+class FrameArrived(NamedTuple):
     """Outcomes: a frame, with or without its bodies, and where the whole of it lies."""
 
     name: Name
@@ -25,8 +23,7 @@ class FrameArrived:
     stored: Stored
 
 
-@dataclass(frozen=True, slots=True)
-class RequestOver:
+class RequestOver(NamedTuple):
     """The worker is through with the request, or will run none of its calls from `next_call` on."""
 
     name: Name
@@ -34,8 +31,7 @@ class RequestOver:
     final: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerGone:
+class WorkerGone(NamedTuple):
     """The worker of a request ended before the request was over.
 
     `suspect` is the call that was running, if known; `blame` whether anybody is to blame at all.

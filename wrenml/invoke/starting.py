@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from wrenml.worker.supervisor import Child, Lifeline
@@ -30,7 +31,9 @@ class Starter:
     def begin(self) -> None:
         """Start a worker that the first `start` returns: it boots meanwhile."""
         self._variables = dict(os.environ)
-        self._first = self._new()
+        # What keeps workers from starting is said where calls wait for them.
+        with contextlib.suppress(OSError):
+            self._first = self._new()
 
     def start(self) -> Child:
         """Start a worker, or return the one that was started before."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib import util
 from importlib.machinery import ModuleSpec, PathFinder
+from typing import NamedTuple
 
 __all__ = ["File", "Source", "find_source"]
 
@@ -19,8 +19,7 @@ _LEFT_OUT = frozenset({"__pycache__", ".git", ".hg", ".svn", ".tox", ".nox", ".m
 _STANDARD_LIBRARY = os.path.join(os.path.dirname(os.__file__), "")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class File:
+class File(NamedTuple):
     """A file that travels: its name in the archive, and what it was when it was looked at."""
 
     name: str
@@ -41,8 +40,7 @@ class File:
         return self.name.rpartition("/")[0].replace("/", ".")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A module or package that travels whole: its dotted name, and its file or folder."""
 
     name: str

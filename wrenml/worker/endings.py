@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from wrenml.errors import CallExited, CallTimeout, StorageError, WorkerCrashed, WorkerOutOfMemory
 from wrenml.outcome import RECORD, Status, seal_frame
@@ -21,8 +21,7 @@ _LOG_CHARACTERS = 4096
 _FATAL = "Fatal Python error"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What the supervisor of a request watches: seconds of one call, MB of resident memory.
 
     `last` says that there is no larger size for a call that needs more memory.

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from wrenml.errors import WireError, WrenmlError
@@ -209,7 +209,7 @@ class Keeper:
         death = self._bury(child)
         if run.reason is None:
             run.reason = self._out_of_memory(death)
-        cause, final = ending(run.reason, death, replace(run.limits, memory_mb=self._memory_mb))
+        cause, final = ending(run.reason, death, run.limits._replace(memory_mb=self._memory_mb))
         return Stop(run.next_call, cause, final, suspect, run.reason, death.output, fresh)
 
     def _bury(self, child: Child) -> Death:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import wrenml
 from wrenml.storage.base import Buffer
@@ -49,8 +49,7 @@ class Lifeline:
         os.close(self.reader)
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(NamedTuple):
     """How a child ended: by a signal or with an exit code, and the last that its last call wrote."""
 
     signal: int | None
