@@ -253,7 +253,7 @@ def test_every_kind_of_callable(executor: wrenml.Executor) -> None:
     assert "list" in str(error)
     for bad in (None, 3, "name"):
         with pytest.raises(TypeError, match="callable"):
-            executor.map(bad, [1])  # type: ignore[arg-type]
+            executor.map(bad, [1]).results(timeout=PATIENCE)  # type: ignore[arg-type]
 
 
 def test_secrets_in_variables_are_shown_nowhere(own: wrenml.Executor, caplog: pytest.LogCaptureFixture) -> None:
