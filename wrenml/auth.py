@@ -25,6 +25,7 @@ __all__ = [
     "invocation_key",
     "job_key",
     "label_key",
+    "require",
     "root_label_key",
     "sha256",
     "tag",

@@ -10,8 +10,8 @@ ABSENT = {
     "remote_executor": _MACHINES,
     "standalone_executor": _MACHINES,
     "wrenconfig": (
-        "there is no file of PyWren's to read: the limit of elements is max_calls=, and settings are WRENML_… variables "
-        "or [tool.wrenml] in pyproject.toml"
+        "no file of PyWren's is read: the limit of elements is max_calls=, and settings are WRENML_… variables or "
+        "[tool.wrenml] in pyproject.toml"
     ),
 }
 """Names of PyWren's top level, and what to do instead."""

@@ -6,7 +6,7 @@ import concurrent.futures
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar, cast, overload
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, overload
 
 from wrenml.errors import CallCancelled, ConfigError
 from wrenml.futures import Future
@@ -17,6 +17,7 @@ __all__ = [
     "ALWAYS",
     "ANY_COMPLETED",
     "FutureList",
+    "Summary",
     "WaitResult",
     "as_completed",
     "get_all_results",
@@ -38,11 +39,11 @@ _STANDARD = {
 Errors = Literal["raise", "return", "skip"]
 
 
-class WaitResult(NamedTuple):
+class WaitResult(NamedTuple, Generic[R]):
     """Futures that are done and futures that are not, both in the order given."""
 
-    done: list[Future[object]]
-    not_done: list[Future[object]]
+    done: list[Future[R]]
+    not_done: list[Future[R]]
 
 
 class Summary(NamedTuple):
@@ -304,7 +305,7 @@ def wait(
     WAIT_DUR_SEC: float | None = None,  # noqa: ARG001, N803  # PyWren's name; nothing is polled
     *,
     timeout: float | None = None,
-) -> WaitResult:
+) -> WaitResult[R]:
     """Wait for futures, which may belong to several maps and executors.
 
     Parameters
@@ -332,8 +333,8 @@ def wait(
         concurrent.futures.wait(waited, timeout, known)
     done = {id(future) for future in waited if future.done()}
     return WaitResult(
-        cast("list[Future[object]]", [future for future in waited if id(future) in done]),
-        cast("list[Future[object]]", [future for future in waited if id(future) not in done]),
+        [future for future in waited if id(future) in done],
+        [future for future in waited if id(future) not in done],
     )
 
 

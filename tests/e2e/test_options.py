@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from wrenml.errors import ConfigError, InitializerFailed, WorkerOutOfMemory
-from wrenml.executor import Executor
-from wrenml.executors import local_executor
+from wrenml import Executor, inline_executor, local_executor, wait
+from wrenml.errors import (
+    CallCancelled,
+    ConfigError,
+    FunctionNotSerializable,
+    InitializerFailed,
+    NotSupportedError,
+    WorkerOutOfMemory,
+)
 from wrenml.testing import samples
+from wrenml.testing.faults import ErrorAtPickle
 
 PATIENCE = 60.0
 
@@ -175,3 +184,73 @@ def test_exclude_modules(executor: Executor, tmp_path: Path) -> None:
 
 def test_max_cost_costs_nothing_here(executor: Executor) -> None:
     assert executor.map(samples.square, range(9), max_cost=0.01).results(timeout=PATIENCE) == [x * x for x in range(9)]
+
+
+class TestDryRun:
+    """`dry_run`: says what would be sent, and sends nothing."""
+
+    def test_it_says_sizes_and_requests(
+        self, executor: Executor, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "data.csv").write_bytes(bytes(2000))
+        futures = executor.map(
+            samples.size_of, [bytes(300_000), "a", [1, 2]], chunksize=2, files=tmp_path / "data.csv", dry_run=True
+        )
+        said = capfd.readouterr().err
+        for part in (
+            "dry run of size_of",
+            "calls      3\n",
+            "2 of 2 calls",
+            "300.0 kB",
+            "data.csv",
+            "2.0 kB",
+            "cost       none",
+        ):
+            assert part in said
+        assert len(futures) == 3
+
+    def test_nothing_is_stored_or_run(self, executor: Executor, tmp_path: Path) -> None:
+        storage = executor.session.storage
+        before = list(storage.list(""))
+        mark = tmp_path / "mark"
+
+        def leave_mark(_: bytes) -> None:
+            mark.touch()
+
+        futures = executor.map(leave_mark, [os.urandom(300_000)] * 2, dry_run=True)
+        assert futures.done_count == 2
+        assert (list(storage.list("")), mark.exists()) == (before, False)
+
+    def test_what_its_futures_do(self, executor: Executor) -> None:
+        futures = executor.map(samples.square, range(3), dry_run=True)
+        with pytest.raises(CallCancelled, match="dry_run"):
+            futures.results(timeout=PATIENCE)
+        assert futures.results(errors="skip") == []
+        assert [type(error) for error in futures.exceptions()] == [CallCancelled] * 3
+        assert wait(futures) == (list(futures), [])
+        assert futures.cancel() == 0
+        with pytest.raises(NotSupportedError, match="dry run"):
+            futures.retry_failed()
+        with pytest.raises(TypeError, match="dry run"):
+            pickle.dumps(futures[0])
+
+    def test_what_cannot_be_sent(self, executor: Executor, capfd: pytest.CaptureFixture[str]) -> None:
+        executor.map(samples.identity, [1, ErrorAtPickle(), ErrorAtPickle()], dry_run=True)
+        assert "3, of which 2 cannot be pickled, the first with index 1" in capfd.readouterr().err
+        lock = threading.Lock()
+        with pytest.raises(FunctionNotSerializable, match="lock"):
+            executor.map(lambda x: (lock, x), [1], dry_run=True)
+
+    def test_single_calls(self, executor: Executor) -> None:
+        future = executor.call_async(samples.square, 3, dry_run=True)
+        assert isinstance(future.exception(PATIENCE), CallCancelled)
+        with local_executor(workers=1, dry_run=True) as dry:
+            assert isinstance(dry.submit(samples.square, 3).exception(PATIENCE), CallCancelled)
+            with pytest.raises(ConfigError, match="dry_run"):
+                dry.concurrent()
+        with pytest.raises(ConfigError, match="map"):
+            executor.imap(samples.square, range(3), dry_run=True)
+
+    def test_of_nothing(self, executor: Executor) -> None:
+        assert executor.map(samples.square, [], dry_run=True).results() == []
+        assert len(inline_executor().map(samples.square, [1, 2], dry_run=True)) == 2
