@@ -229,7 +229,7 @@ class Executor:
     @property
     def storage(self) -> PrefixedStorage:
         """Objects of your own, kept until you delete them: data sets, shards. Never unpickled by wrenml."""
-        return PrefixedStorage(self._session.storage, "data/")
+        return PrefixedStorage(self._session.storage, "data")
 
     def attach(self, job_id: str) -> FutureList[Any]:
         """The futures of a job that was started before, by whatever process.

@@ -75,8 +75,8 @@ async def awaited(future: concurrent.futures.Future[float]) -> float:
 
 def waiting(futures: FutureList[float]) -> None:
     done, not_done = wrenml.wait(futures, wrenml.ANY_COMPLETED, timeout=1)
-    assert_type(done, list[Future[object]])
-    assert_type(not_done, list[Future[object]])
+    assert_type(done, list[Future[float]])
+    assert_type(not_done, list[Future[float]])
     assert_type(wrenml.get_all_results(futures), list[float])
     assert_type(wrenml.as_completed(futures), Iterator[Future[float]])
 
