@@ -1,4 +1,4 @@
-"""Clients that are killed, interrupted, forked or ended; several of them; cancelling; maps inside calls and from everywhere."""
+"""Clients killed, interrupted, forked or ended, and several at once; cancelling; maps from everywhere."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def test_a_killed_client_leaves_outcomes_and_no_workers(
     assert futures.retry_failed().results(timeout=PATIENCE) == list(range(40))
 
 
-def test_an_interrupt_cancels_says_so_and_ends(executor: wrenml.Executor, started: Path, eventually: Eventually) -> None:
+def test_an_interrupt_cancels_says_so_and_ends(
+    executor: wrenml.Executor, started: Path, eventually: Eventually
+) -> None:
     process, job, workers = running(started, eventually)
     before = time.monotonic()
     process.send_signal(signal.SIGINT)
@@ -132,7 +134,8 @@ with wrenml.local_executor(workers=1) as executor:
     print("attached", flush=True)
     print(executor.attach(sys.argv[1]).results(timeout=60))
 """
-    eventually(lambda: (Path(executor.session.storage.url.removeprefix("file://")) / "jobs" / futures.id / "args").exists())
+    folder = Path(executor.session.storage.url.removeprefix("file://"))
+    eventually((folder / "jobs" / futures.id / "args").exists)
     clients = [start(script, futures.id) for _ in range(2)]
     for process in clients:
         assert process.stdout is not None
@@ -185,7 +188,7 @@ def test_many_maps_from_many_threads(executor: wrenml.Executor) -> None:
     assert not failed
 
 
-def test_fork_before_and_after_use(tmp_path: Path) -> None:
+def test_fork_before_and_after_use() -> None:
     script = """
 import os, sys, warnings
 warnings.simplefilter("ignore")
@@ -241,10 +244,10 @@ print(shared.map(deeds.same, range(3)).results(timeout=30))
 
 
 def test_inside_a_running_event_loop(executor: wrenml.Executor) -> None:
-    async def main() -> tuple[list[int], list[int]]:
+    async def main() -> tuple[list[int], list[object]]:
         futures = executor.map(deeds.same, range(5))
         awaited = [await asyncio.wrap_future(future) for future in futures]
-        return awaited, executor.map(deeds.coroutine, range(3)).results(timeout=PATIENCE)
+        return awaited, list(executor.map(deeds.coroutine, range(3)).results(timeout=PATIENCE))
 
     assert asyncio.run(main()) == ([0, 1, 2, 3, 4], [0, 1, 2])
 
@@ -272,7 +275,7 @@ executor.map(deeds.Noted(__import__("pathlib").Path(sys.argv[1]), deeds.same), r
     assert len(marks.read_text().splitlines()) == 20
 
 
-def test_exit_with_work_that_nobody_waits_for(tmp_path: Path) -> None:
+def test_exit_with_work_that_nobody_waits_for() -> None:
     script = """
 import wrenml, sys, threading
 from tests.faults import deeds
@@ -292,7 +295,7 @@ def test_shutdown_without_waiting_ends_the_workers_all_the_same(eventually: Even
         executor.submit(deeds.same, 1)
 
 
-def test_a_program_without_a_main_guard_does_not_run_twice(tmp_path: Path) -> None:
+def test_a_program_without_a_main_guard_does_not_run_twice() -> None:
     script = "import os, wrenml\nprint('once', os.getpid())\n"
     script += "print(wrenml.local_executor(workers=1).map(lambda x: x + 1, range(3)).results())\n"
     assert client(script).count("once") == 1

@@ -69,7 +69,9 @@ def test_a_call_that_kills_its_worker_every_time_costs_nobody_else(own: wrenml.E
     assert own.submit(deeds.same, 1).result(PATIENCE) == 1
 
 
-def test_a_worker_killed_from_outside_loses_nothing(executor: wrenml.Executor, tmp_path: Path, eventually: Eventually) -> None:
+def test_a_worker_killed_from_outside_loses_nothing(
+    executor: wrenml.Executor, tmp_path: Path, eventually: Eventually
+) -> None:
     gate = tmp_path / "gate"
     futures = executor.map(deeds.say_and_wait, [(str(tmp_path / f"s{i}"), str(gate)) for i in range(2)])
     for i in range(2):
@@ -120,7 +122,12 @@ def test_random_kills_change_no_result(executor: wrenml.Executor) -> None:
 
 @pytest.mark.parametrize(
     ("how", "code", "words"),
-    [(0, 0, "return code 0"), (3, 3, "non-zero return code 3"), ("no licence", 1, "no licence"), (None, 0, "return code 0")],
+    [
+        (0, 0, "return code 0"),
+        (3, 3, "non-zero return code 3"),
+        ("no licence", 1, "no licence"),
+        (None, 0, "return code 0"),
+    ],
 )
 def test_sys_exit_is_the_calls_outcome(own: wrenml.Executor, how: object, code: int, words: str) -> None:
     worker = own.submit(deeds.process).result(PATIENCE)
@@ -172,7 +179,7 @@ def test_an_environment_in_which_no_worker_starts_is_said(own: wrenml.Executor, 
     assert own.submit(deeds.same, 2).result(PATIENCE) == 2
 
 
-def test_an_interpreter_that_does_not_start_is_said(tmp_path: Path) -> None:
+def test_an_interpreter_that_does_not_start_is_said() -> None:
     script = """
 import os, wrenml
 from tests.faults import deeds
@@ -194,7 +201,12 @@ with wrenml.local_executor(workers=2) as executor:
     ("group", "file", "before", "after"),
     [
         ("0::/a/b\n", "a/b/memory.events", "low 0\noom 0\noom_kill 0\n", "low 0\noom 1\noom_kill 2\n"),
-        ("4:cpu,memory:/x\n0::/\n", "memory/x/memory.oom_control", "under_oom 0\noom_kill 5\n", "under_oom 0\noom_kill 7\n"),
+        (
+            "4:cpu,memory:/x\n0::/\n",
+            "memory/x/memory.oom_control",
+            "under_oom 0\noom_kill 5\n",
+            "under_oom 0\noom_kill 7\n",
+        ),
         ("4:memory:/not/here\n", "memory/memory.oom_control", "oom_kill 0\n", "oom_kill 2\n"),
     ],
 )

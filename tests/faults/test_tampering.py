@@ -159,7 +159,7 @@ def test_a_changed_function_is_not_unpickled(own: wrenml.Executor, canary: Canar
 
 
 def test_a_job_of_another_python_is_refused_before_unpickling(tmp_path: Path, canary: Canary) -> None:
-    import wrenml.wire as wire  # noqa: PLC0415
+    from wrenml import wire  # noqa: PLC0415
     from wrenml.worker.job import Environment  # noqa: PLC0415
 
     storage = LocalStorage(tmp_path / "storage")
@@ -180,7 +180,7 @@ def test_a_request_of_another_protocol_is_refused(tmp_path: Path) -> None:
         decode_request({"protocol": 1})
 
 
-def test_another_users_key_opens_nothing(executor: wrenml.Executor, tmp_path: Path) -> None:
+def test_another_users_key_opens_nothing(tmp_path: Path) -> None:
     job, _ = finished(2)
     script = """
 import sys, wrenml
