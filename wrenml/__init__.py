@@ -44,7 +44,7 @@ _HOMES = {
     "get_all_results": "futurelist",
     "inline_executor": "executors",
     "lambda_executor": "executors",
-    "local_executor": "executors",
+    "local_executor": "local",
     "wait": "futurelist",
 }
 

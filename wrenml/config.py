@@ -21,9 +21,10 @@ from typing import Any, Final, Literal, cast
 
 from wrenml import checks
 from wrenml.errors import ConfigError, UnknownOptionError
+from wrenml.folders import cache_dir, config_dir
 from wrenml.options import Options, resolve_options
 
-__all__ = ["Backend", "Settings", "cache_dir", "config_dir", "load_settings", "root_key_path"]
+__all__ = ["Backend", "Settings", "load_settings", "root_key_path"]
 
 Backend = Literal["inline", "local", "aws"]
 """Where calls run."""
@@ -100,16 +101,6 @@ def load_settings(environ: Mapping[str, str], cwd: str) -> Settings:
     )
 
 
-def config_dir(environ: Mapping[str, str]) -> str:
-    """Say where settings and keys lie: ``$XDG_CONFIG_HOME/wrenml``, else ``~/.config/wrenml``."""
-    return _user_dir(environ, "XDG_CONFIG_HOME", ".config")
-
-
-def cache_dir(environ: Mapping[str, str]) -> str:
-    """Say where local jobs lie: ``$XDG_CACHE_HOME/wrenml``, else ``~/.cache/wrenml``."""
-    return _user_dir(environ, "XDG_CACHE_HOME", ".cache")
-
-
 def root_key_path(environ: Mapping[str, str], owner: str = "local") -> str:
     """Say where the root key of a stack is kept.
 
@@ -126,15 +117,6 @@ def root_key_path(environ: Mapping[str, str], owner: str = "local") -> str:
         `owner` is no plain name.
     """
     return os.path.join(config_dir(environ), "keys", checks.safe_name("owner", owner))
-
-
-def _user_dir(environ: Mapping[str, str], variable: str, default: str) -> str:
-    base = environ.get(variable, "")
-    # The XDG specification has relative paths ignored.
-    if not os.path.isabs(base):
-        home = environ.get("HOME") or os.path.expanduser("~")
-        base = os.path.join(home if os.path.isabs(home) else "/", default)
-    return os.path.join(base, "wrenml")
 
 
 def _from_environment(environ: Mapping[str, str], cwd: str) -> tuple[dict[str, Any], str]:

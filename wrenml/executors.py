@@ -12,7 +12,7 @@ import wrenml
 from wrenml.config import Settings, load_settings, root_key_path
 from wrenml.cpus import usable_cpus
 from wrenml.errors import ConfigError, NotSupportedError
-from wrenml.invoke.starting import Starter
+from wrenml.invoke.starting import Starter, begun
 from wrenml.options import MapOptions, Options, resolve_options
 from wrenml.rootkey import load_root_key
 from wrenml.worker import context
@@ -22,7 +22,7 @@ __all__ = [
     "dummy_executor",
     "inline_executor",
     "lambda_executor",
-    "local_executor",
+    "make_local",
     "reopened_future",
 ]
 
@@ -47,49 +47,32 @@ def _inline(options: Options) -> wrenml.Executor:
     return inline(options, (_inline, (options,)), reopened_future)
 
 
-def local_executor(workers: int | None = None, **options: Unpack[MapOptions]) -> wrenml.Executor:
-    """An executor that runs calls in worker processes of this machine.
-
-    Inside a call it is an inline executor: workers start no workers.
-
-    Parameters
-    ----------
-    workers : int, optional
-        The most processes at a time. Default: the usable cores.
-    **options
-        Defaults of every map; see `wrenml.Options`.
+def make_local(workers: int | None, options: MapOptions, starter: Starter | None) -> wrenml.Executor:
+    """Make the executor of `wrenml.local_executor`; the starter is where its first worker boots, or None in a call.
 
     Raises
     ------
-    NotSupportedError
-        On other systems than Linux and macOS.
+    ConfigError, NotSupportedError
+        As `wrenml.local_executor`.
     """
     if workers is not None and workers < 1:
         raise ConfigError(f"workers={workers!r}: give 1 or more, or None for one for each usable core")
-    return _local(workers, _given(options), _settings().cache_dir)
+    return _local(workers, _given(options), _settings().cache_dir, starter)
 
 
-def _local(workers: int | None, options: Options, folder: str, *, begin: bool = True) -> wrenml.Executor:
+def _local(workers: int | None, options: Options, folder: str, starter: Starter | None = None) -> wrenml.Executor:
     if context.current() is not None:
         return _nested(options)
     if sys.platform not in ("linux", "darwin"):
         raise NotSupportedError(
             f"local workers need Linux or macOS, this is {sys.platform}; inline_executor() runs calls in this process"
         )
-    folder = os.path.abspath(folder)
     root = load_root_key(root_key_path(os.environ, "local"))
-    starter = Starter(f"file://{folder}", folder)
-    try:
-        if begin:
-            starter.begin()
-        # The whole client takes as long to load as a worker to boot, so the two go on at the same time.
-        from wrenml.assembly import local  # noqa: PLC0415
+    starter = starter or Starter(folder)
+    from wrenml.assembly import local  # noqa: PLC0415  # slow to load: a first worker boots meanwhile
 
-        remake = (_local, (workers, options, folder))
-        return local(folder, root, starter, workers or usable_cpus(), options, remake, reopened_future)
-    except BaseException:
-        starter.close()
-        raise
+    remake = (_local, (workers, options, folder))
+    return local(folder, root, starter, workers or usable_cpus(), options, remake, reopened_future)
 
 
 def _nested(options: Options) -> wrenml.Executor:
@@ -136,7 +119,8 @@ def _from(settings: Settings, options: Options) -> wrenml.Executor:
     if settings.backend == "inline":
         return _inline(options)
     if settings.backend == "local":
-        return _local(settings.workers, options, settings.cache_dir)
+        with begun(settings.cache_dir) as starter:
+            return _local(settings.workers, options, settings.cache_dir, starter)
     raise NotSupportedError(
         f"the backend {settings.backend!r} ({settings.why}) is not in this version of wrenml; choose inline or local"
     )
@@ -199,7 +183,7 @@ def reopened_future(url: str, job: str, call: int) -> wrenml.Future[Any]:
         if session is None:
             if not url.startswith("file://"):
                 raise NotSupportedError(f"a future in {url} can be read in the process that made it only")
-            _shared[url] = _local(None, Options(), url.removeprefix("file://"), begin=False)
+            _shared[url] = _local(None, Options(), url.removeprefix("file://"))
             session = _shared[url].session
     return reopened(session, job, call)
 

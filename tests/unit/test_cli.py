@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from wrenml.cli import main
-from wrenml.executors import local_executor
+from wrenml.local import local_executor
 
 # Two jobs of a client that is gone; the second takes results of the first, a file, a variable and a local module.
 CLIENT = """

@@ -19,7 +19,8 @@ import pytest
 from wrenml.concurrent import ConcurrentExecutor
 from wrenml.errors import CallCancelled, WorkerLost
 from wrenml.executor import Executor
-from wrenml.executors import inline_executor, local_executor
+from wrenml.executors import inline_executor
+from wrenml.local import local_executor
 
 Eventually = Callable[..., None]
 

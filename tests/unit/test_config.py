@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from wrenml.config import Settings, cache_dir, config_dir, load_settings, root_key_path
+from wrenml.config import Settings, load_settings, root_key_path
 from wrenml.errors import ConfigError, UnknownOptionError
+from wrenml.folders import cache_dir, config_dir
 from wrenml.options import Options
 
 

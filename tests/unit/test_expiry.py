@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wrenml.executors import local_executor
+from wrenml.local import local_executor
 from wrenml.monitor.expiry import Removed, expire, expire_daily
 
 DAY = 86_400

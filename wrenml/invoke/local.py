@@ -103,7 +103,7 @@ class LocalInvoker:
         self._size = workers
         self._workers: list[Worker] = []
         self._events: list[Event] = []
-        self._starter = starter or Starter(storage.url, folder)
+        self._starter = starter or Starter(folder, storage.url)
         self._kills = SystemKills()
         self._selector = selectors.DefaultSelector()
         self._waker, self._woken = os.pipe()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 
+from wrenml.worker import context
 from wrenml.worker.supervisor import Child, Lifeline
 
-__all__ = ["Starter"]
+__all__ = ["Starter", "begun"]
 
 
 class Starter:
@@ -15,15 +17,15 @@ class Starter:
 
     Parameters
     ----------
-    url : str
-        Storage of their outcomes and blobs.
     folder : str
         For their own folders and unpacked archives.
+    url : str, optional
+        Storage of their outcomes and blobs. Default: that of the folder.
     """
 
-    def __init__(self, url: str, folder: str) -> None:
-        self._url = url
-        self._folder = folder
+    def __init__(self, folder: str, url: str | None = None) -> None:
+        self._folder = os.path.abspath(folder)
+        self._url = url or f"file://{self._folder}"
         self._lifeline = Lifeline()
         self._first: Child | None = None
         self._variables: dict[str, str] = {}
@@ -52,6 +54,21 @@ class Starter:
         _end(self._first)
         self._first = None
         self._lifeline.close()
+
+
+@contextlib.contextmanager
+def begun(folder: str) -> Iterator[Starter | None]:
+    """A starter whose first worker boots from now on, and ends if making its executor fails; None inside a call."""
+    if context.current() is not None:
+        yield None
+        return
+    starter = Starter(folder)
+    try:
+        starter.begin()
+        yield starter
+    except BaseException:
+        starter.close()
+        raise
 
 
 def _end(child: Child | None) -> None:

@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Buffer": "base",
+    "Buffer": "buffer",
     "Commit": "base",
     "LocalStorage": "local",
     "MemoryStorage": "memory",

@@ -19,11 +19,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from wrenml.errors import ConfigError, KeyNotFoundError
+from wrenml.storage.buffer import Buffer
 
 __all__ = ["IN_MEMORY", "LARGE", "Buffer", "Commit", "Objects", "Storage"]
-
-Buffer = bytes | bytearray | memoryview | mmap.mmap
-"""Anything C-contiguous that holds bytes."""
 
 LARGE = 64 * 1024
 """Bytes from which `Objects.get` promises a writable buffer."""

@@ -14,10 +14,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import wrenml
-from wrenml.storage.base import Buffer
+from wrenml.storage.buffer import Buffer
 from wrenml.worker.capture import cut_output, read_output
 from wrenml.worker.marks import CURRENT, LEAVING, LIMIT, NEVER, OUTPUT, SIZE, STARTED, anonymous_file, map_marks
 
@@ -49,12 +48,15 @@ class Lifeline:
         os.close(self.reader)
 
 
-class Death(NamedTuple):
+class Death:
     """How a child ended: by a signal or with an exit code, and the last that its last call wrote."""
 
-    signal: int | None
-    code: int | None
-    output: str
+    __slots__ = ("code", "output", "signal")
+
+    def __init__(self, signal: int | None, code: int | None, output: str) -> None:
+        self.signal = signal
+        self.code = code
+        self.output = output
 
 
 class Child:
