@@ -118,7 +118,13 @@ class FutureList(Sequence[Future[R]]):
         """How many calls have their outcomes."""
         return sum(future.done() for future in self._futures)
 
-    def results(self, *, errors: Errors = "raise", timeout: float | None = None) -> list[R]:
+    @overload
+    def results(self, *, errors: Literal["raise"] = "raise", timeout: float | None = None) -> list[R]: ...
+    @overload
+    def results(self, *, errors: Literal["return"], timeout: float | None = None) -> list[R | BaseException]: ...
+    @overload
+    def results(self, *, errors: Literal["skip"], timeout: float | None = None) -> list[tuple[int, R]]: ...
+    def results(self, *, errors: Errors = "raise", timeout: float | None = None) -> Sequence[object]:
         """Wait for all calls and return their results, in order.
 
         Parameters
@@ -134,15 +140,26 @@ class FutureList(Sequence[Future[R]]):
         TimeoutError
             If a call has no outcome in time. Nothing is lost: ask again.
         """
-        return list(self.iter_results(errors=errors, timeout=timeout))
+        return list(self._stream(errors, timeout))
 
-    def iter_results(self, *, errors: Errors = "raise", timeout: float | None = None) -> Iterator[R]:
+    @overload
+    def iter_results(self, *, errors: Literal["raise"] = "raise", timeout: float | None = None) -> Iterator[R]: ...
+    @overload
+    def iter_results(
+        self, *, errors: Literal["return"], timeout: float | None = None
+    ) -> Iterator[R | BaseException]: ...
+    @overload
+    def iter_results(self, *, errors: Literal["skip"], timeout: float | None = None) -> Iterator[tuple[int, R]]: ...
+    def iter_results(self, *, errors: Errors = "raise", timeout: float | None = None) -> Iterator[object]:
         """Stream the results in order, each as soon as those before it are there; parameters as for `results`."""
-        if errors not in ("raise", "return", "skip"):
-            raise ConfigError(f'errors={errors!r}: choose "raise", "return" or "skip"')
         return self._stream(errors, timeout)
 
-    def _stream(self, errors: Errors, timeout: float | None) -> Iterator[R]:
+    def _stream(self, errors: Errors, timeout: float | None) -> Iterator[object]:
+        if errors not in ("raise", "return", "skip"):
+            raise ConfigError(f'errors={errors!r}: choose "raise", "return" or "skip"')
+        return self._outcomes(errors, timeout)
+
+    def _outcomes(self, errors: Errors, timeout: float | None) -> Iterator[object]:
         deadline = None if timeout is None else time.monotonic() + timeout
         for index, future in enumerate(self._futures):
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -156,9 +173,9 @@ class FutureList(Sequence[Future[R]]):
                 if errors == "raise" or not future.done():
                     raise
                 if errors == "return":
-                    yield cast("R", error)
+                    yield error
             else:
-                yield cast("R", (index, value)) if errors == "skip" else value
+                yield (index, value) if errors == "skip" else value
 
     def _outcome(self, future: Future[R], timeout: float | None) -> BaseException | None:
         try:

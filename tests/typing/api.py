@@ -102,7 +102,7 @@ def mistakes(ex: Executor, futures: FutureList[float]) -> None:
     ex.imap(score, ["a"])  # type: ignore[arg-type]
     ex.submit(pair, 1)  # type: ignore[call-arg]
     ex.submit(pair, "a", 1)  # type: ignore[arg-type]
-    futures.results(errors="ignore")  # type: ignore[arg-type]
+    futures.results(errors="ignore")  # type: ignore[call-overload]
     ex.observe(score)  # type: ignore[arg-type]
 
 

@@ -169,7 +169,7 @@ class ReadingContract(ExecutorSuite):
         futures = executor.map(samples.square, [1])
         for read in (futures.results, futures.iter_results):
             with pytest.raises(ConfigError, match="skip"):
-                read(errors="ignore")  # type: ignore[arg-type]
+                read(errors="ignore")  # type: ignore[call-overload]
 
     def test_iter_results_streams(self, executor: Executor) -> None:
         """Results come one after another, failures where they are in the order."""
