@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import wrenml
+from tests.faults.clients import start
 from tests.support.memory import shm
+from wrenml.monitor.expiry import expire
 from wrenml.storage import LocalStorage
 from wrenml.storage.bulk import BULK
 
@@ -104,3 +107,57 @@ print(moved)
     assert sorted(bytes(frame) for _, _, frame in storage.frames("j")) == frames
     assert all(bytes(storage.get(f"blobs/{number}")) == frame for number, frame in enumerate(frames))
     assert not any(os.path.islink(path) for path in tmp_path.rglob("*"))
+
+
+@pytest.mark.usefixtures("shm")
+def test_expired_jobs_leave_memory(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path)
+    storage.commit("j", 0, [LARGE], attempt=None, writer="w")
+    (link,) = (tmp_path / "jobs" / "j" / "out").iterdir()
+    target = link.readlink()
+    for path in (target, link, *link.parents[:3]):
+        os.utime(path, (0, 0), follow_symlinks=False)
+    expire(str(tmp_path), 3600, dry_run=True)
+    assert target.exists()
+    assert expire(str(tmp_path), 3600).jobs == 1
+    assert not target.exists()
+    assert list(storage.list("jobs/")) == []
+
+
+SCRIPT = """
+import sys, time, wrenml
+executor = wrenml.local_executor(workers=2)
+futures = executor.map(lambda number: bytes([number]) * (2 << 20), range(6))
+futures.results()
+if sys.argv[1] == "close":
+    executor.shutdown()
+print(futures.id, flush=True)
+time.sleep(1000)
+"""
+
+
+def in_memory(job: str) -> list[Path]:
+    (folder,) = Path(os.environ["HOME"]).rglob(f"jobs/{job}/out")
+    return [path for path in folder.iterdir() if path.is_symlink()]
+
+
+@pytest.mark.usefixtures("shm")
+@pytest.mark.parametrize("ending", ["close", "kill"])
+def test_large_results_are_found_whatever_became_of_their_client(ending: str) -> None:
+    with start(SCRIPT, ending) as client:
+        try:
+            assert client.stdout is not None
+            job = client.stdout.readline().strip()
+        finally:
+            client.kill()
+    assert bool(in_memory(job)) is (ending == "kill")
+    with wrenml.local_executor(workers=1) as executor:
+        assert executor.attach(job).results() == [bytes([number]) * (2 << 20) for number in range(6)]
+        storage = executor.session.storage
+        assert isinstance(storage, LocalStorage)
+        assert (
+            storage.persist(f"jobs/{job}/") == sum(len(data) + 8 for _, _, data in storage.frames(job))
+            or ending == "close"
+        )
+        assert in_memory(job) == []
+        assert executor.attach(job).results() == [bytes([number]) * (2 << 20) for number in range(6)]

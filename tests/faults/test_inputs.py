@@ -19,7 +19,7 @@ import pytest
 
 import wrenml
 from tests.faults import deeds
-from tests.faults.clients import client
+from tests.faults.clients import ROOT, client
 from wrenml.errors import ArgumentNotSerializable, FunctionNotSerializable, RemoteError, ResultNotSerializable
 
 PATIENCE = 60
@@ -292,7 +292,7 @@ with wrenml.local_executor(workers=1) as executor:
     error = executor.submit(late, 1).exception(60)
     print(type(error).__name__, *error.__notes__)
 """
-    lines = client(script, PYTHONPATH=f"{tmp_path}").splitlines()
+    lines = client(script, PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path}").splitlines()
     assert lines[0] == "[2, 4]"
     assert lines[1].startswith("ModuleNotFoundError excluded_module")
     assert "exclude_modules" in "\n".join(lines) or "files=" in "\n".join(lines)

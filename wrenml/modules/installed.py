@@ -110,13 +110,14 @@ def activate(path: str | None, previous: str | None) -> None:
 
 def _forget(folder: str) -> None:
     inside = os.path.join(folder, "")
-    for name, module in list(sys.modules.items()):
-        if _is_from(module, inside):
-            del sys.modules[name]
-            parent, _, child = name.rpartition(".")
-            # A parent may stay: a namespace package that also has installed portions.
-            if parent in sys.modules and getattr(sys.modules[parent], child, None) is module:
-                delattr(sys.modules[parent], child)
+    # All are found before any goes: a namespace package looks its parent up to say where it is.
+    found = [(name, module) for name, module in list(sys.modules.items()) if _is_from(module, inside)]
+    for name, module in found:
+        del sys.modules[name]
+        parent, _, child = name.rpartition(".")
+        # A parent may stay: a namespace package that also has installed portions.
+        if parent in sys.modules and getattr(sys.modules[parent], child, None) is module:
+            delattr(sys.modules[parent], child)
     for entry in [entry for entry in sys.path_importer_cache if f"{entry}/".startswith(inside)]:
         del sys.path_importer_cache[entry]
 
