@@ -20,7 +20,7 @@ from wrenml.failures.frames import build_traceback, read_traceback
 from wrenml.failures.guarding import survive
 from wrenml.failures.words import message_of, type_name
 
-__all__ = ["dumps", "loads"]
+__all__ = ["dumps", "loads", "make", "restore", "restore_own"]
 
 LARGEST = 1 << 20
 """Bytes a pickled exception may take."""
@@ -73,9 +73,7 @@ def loads(body: bytes | memoryview) -> BaseException:
 def _proven(chain: list[BaseException], replaced: frozenset[int] = frozenset()) -> bytes:
     if not any(_pickles_itself(type(each)) for each in chain):
         return _round_trip(chain, replaced, own=False)
-    return survive(
-        lambda: _round_trip(chain, replaced, own=True), lambda _: _round_trip(chain, replaced, own=False)
-    )
+    return survive(lambda: _round_trip(chain, replaced, own=True), lambda _: _round_trip(chain, replaced, own=False))
 
 
 def _round_trip(chain: list[BaseException], replaced: frozenset[int], *, own: bool) -> bytes:

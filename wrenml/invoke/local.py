@@ -29,7 +29,7 @@ from wrenml.worker.oom import SystemKills
 from wrenml.worker.pipe import Inbox, Reply, Stored, pack_request
 from wrenml.worker.supervisor import Child
 
-__all__ = ["LocalInvoker"]
+__all__ = ["LocalInvoker", "Sent", "Worker"]
 
 _READ_BYTES = 1 << 16
 _SEGMENTS = 4  # of which it is known how far they were reported; what is reported twice counts once

@@ -21,7 +21,25 @@ from typing import NamedTuple, Protocol
 from wrenml.errors import ConfigError, KeyNotFoundError
 from wrenml.storage.buffer import Buffer
 
-__all__ = ["IN_MEMORY", "LARGE", "Buffer", "Commit", "Objects", "Storage"]
+__all__ = [
+    "IN_MEMORY",
+    "LARGE",
+    "Buffer",
+    "Commit",
+    "Objects",
+    "Storage",
+    "as_buffers",
+    "check_key",
+    "check_keys",
+    "check_name",
+    "check_range",
+    "commit_object",
+    "frame_size",
+    "get_or_none",
+    "object_frames",
+    "outcomes",
+    "size_of",
+]
 
 LARGE = 64 * 1024
 """Bytes from which `Objects.get` promises a writable buffer."""

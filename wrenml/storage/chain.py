@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from wrenml.storage.base import Buffer
 
-__all__ = ["Chain", "windows"]
+__all__ = ["Chain", "as_views", "window", "windows"]
 
 
 class Chain(io.RawIOBase):
