@@ -21,13 +21,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wrenml.auth import TAG_SIZE
+from wrenml.errors import StorageError
 from wrenml.processes import is_alive
+from wrenml.storage import LocalStorage
 from wrenml.storage.base import TEMPORARY
 
 __all__ = ["Removed", "expire", "expire_daily"]
 
 _DAY = 86_400.0  # seconds
 _KEEP = 14 * _DAY
+_UNUSED = 60.0  # seconds after which what lies in memory goes to the disk
 _STAMP = "expired"
 _PACKED = (b"\xc7", b"{")  # how blobs begin that may refer to others: packed values, job specs
 
@@ -87,6 +90,10 @@ def expire(folder: str, older_than: float, *, dry_run: bool = False) -> Removed:
     gone = broom.sweep_jobs()
     broom.sweep_blobs(gone)
     broom.sweep_workers()
+    if not dry_run:
+        # Frees the memory of what was removed, and of clients that were killed.
+        with contextlib.suppress(StorageError):
+            LocalStorage(folder).persist(older_than=_UNUSED)
     return broom.removed
 
 
