@@ -13,47 +13,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = [
-    "CustomError",
-    "Multiplier",
-    "Unreadable",
-    "add",
-    "announce_and_wait",
-    "big",
-    "broken_initializer",
-    "change",
-    "cube_of",
-    "deep_failure",
-    "describe",
-    "fail_first",
-    "first_of",
-    "gather",
-    "generator",
-    "grid",
-    "group_failure",
-    "identity",
-    "initialize",
-    "later",
-    "nested",
-    "numpy_numbers",
-    "process",
-    "random_numbers",
-    "read_file",
-    "reject_odd",
-    "returns_lock",
-    "shared_size",
-    "size_of",
-    "speak",
-    "speak_and_fail",
-    "square",
-    "stuck_in_this_function",
-    "times_initialized",
-    "total",
-    "unreadable",
-    "variable",
-    "wait_for_file",
-]
-
 __all__: list[str] = []
 
 
