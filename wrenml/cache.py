@@ -18,7 +18,6 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from wrenml import auth
-from wrenml.digest import argument_digest, function_digest
 from wrenml.errors import AuthenticationError, KeyNotFoundError, SerializationError, StorageError
 from wrenml.options import Options
 from wrenml.storage.base import Buffer, Storage
@@ -53,6 +52,8 @@ def cached_function(fn: Callable[..., object], options: Options, spec: JobSpec) 
     FunctionNotSerializable
         If it names something that no digest can be made of.
     """
+    from wrenml.digest import function_digest  # noqa: PLC0415  # slow to load, and few maps are cached
+
     parts = [function_digest(fn), spec.applied, spec.seed, sorted(spec.env.items()), sorted(spec.files)]
     if options.initializer is not None:
         parts.append(function_digest(options.initializer))
@@ -128,6 +129,8 @@ class CachedCalls:
         return other
 
     def _entry(self, call: int, item: object) -> str | None:
+        from wrenml.digest import argument_digest  # noqa: PLC0415  # slow to load, and few maps are cached
+
         try:
             argument = argument_digest(item)
         except (SerializationError, RecursionError):

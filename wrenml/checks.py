@@ -4,7 +4,6 @@ What cannot be meant raises `ConfigError`, which names the setting, shows the va
 """
 
 # pathlib takes longer to import than the rest of this module.
-# ruff: noqa: PTH109, PTH110
 from __future__ import annotations
 
 import math

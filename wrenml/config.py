@@ -9,7 +9,6 @@ folder passed in: nothing is read at import, and nothing is remembered.
 """
 
 # pathlib takes longer to import than the rest of this module.
-# ruff: noqa: PTH100, PTH111, PTH113, PTH117, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """How many CPUs this process may really use."""
 
 # pathlib takes longer to import than the rest of this module.
-# ruff: noqa: PTH118, PTH123
 
 from __future__ import annotations
 

@@ -310,8 +310,8 @@ class Executor:
         items = list(iterable)
         if len(items) > options.max_calls:
             raise ConfigError(
-                f"{len(items):,} elements are more than max_calls={options.max_calls:,}: raise max_calls=, or stream them "
-                "with imap()."
+                f"{len(items):,} elements are more than max_calls={options.max_calls:,}: raise max_calls=, or stream "
+                "them with imap()."
             )
         if options.dry_run:
             return self._dry_run(fn, items, options)

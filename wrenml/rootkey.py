@@ -1,7 +1,6 @@
 """The root key of local storage: 32 random bytes in a file that only its owner can read."""
 
 # pathlib takes longer to import than the rest of this module.
-# ruff: noqa: PTH103, PTH108, PTH120, PTH123
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ def decode_request(data: bytes | Mapping[str, object]) -> Request:
     record = _record(data, "request") if isinstance(data, bytes) else dict(data)
     if record.get("protocol") != PROTOCOL:
         raise VersionMismatchError(
-            f"the request speaks protocol {record.get('protocol')!r}, this worker {PROTOCOL}: deploy the client's version"
+            f"the request speaks protocol {record.get('protocol')!r}, this worker {PROTOCOL}; deploy the client's one"
         )
     try:
         return _request(record)

@@ -72,7 +72,7 @@ def remember_sources(sources: Mapping[str, Mapping[str, str]]) -> None:
         entry = linecache.cache.get(file)
         known = entry[2] if entry and len(entry) > 2 else None  # noqa: PLR2004  (size, mtime, lines, name)
         if not isinstance(known, _SparseLines):
-            if entry or os.path.exists(file):  # noqa: PTH110  a name such as <string> is no path
+            if entry or os.path.exists(file):
                 continue
             known = _SparseLines()
         for number, line in ((int(number), line) for number, line in lines.items()):

@@ -1,7 +1,6 @@
 """The archive of local modules: what they import is found, and all their files are packed."""
 
 # Workers import this module, and pathlib is slow to import.
-# ruff: noqa: PTH123
 from __future__ import annotations
 
 import functools

@@ -1,7 +1,6 @@
 """Which modules are local, and where their files are."""
 
 # Thousands of files are looked at for each map, and pathlib is several times slower.
-# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH116, PTH118, PTH119, PTH120, PTH122, PTH206
 from __future__ import annotations
 
 import os
