@@ -30,7 +30,8 @@ __all__ = [
 
 UNSTORED = "wrenml: nothing can be stored: "  # the last words of a child that cannot even store a failure
 INLINE_BYTES = 1 << 16  # arguments up to this size travel in the message, larger ones by storage
-REQUEST_HEAD = struct.Struct("<IIII")  # lengths of: fields (JSON), job spec, offsets, arguments
+REQUEST_HEAD = struct.Struct("<IIII")  # lengths of: fields, job spec, offsets, arguments
+_FIELDS = struct.Struct("<16sQIIdI32s32s")  # job, first, count, attempt, sent, depth, key, digest of the job spec
 _REPLY_HEAD = struct.Struct(
     "<BBHIQQQ"
 )  # request over, bodies left in storage, in memory, length, next call, start, stop
@@ -57,20 +58,17 @@ class Reply(NamedTuple):
 
 def pack_request(request: Request, spec: bytes = b"") -> list[Buffer]:
     """Encode a request for the pipe; `spec` goes along when the child has not had it."""
-    where = request.range
-    text = json.dumps(
-        [
-            request.job, request.first, request.count, request.attempt, request.spec, request.key.hex(),
-            None if where is None else [where.key, where.start, where.stop, where.sha256],
-            [[i.job, i.call, i.key, i.start, i.stop, i.sha256] for i in request.inputs],
-            request.sent, request.depth,
-        ]
-    ).encode()  # fmt: skip
+    fields = _FIELDS.pack(
+        request.job.encode(), request.first, request.count, request.attempt, request.sent, request.depth,
+        request.key, bytes.fromhex(request.spec),
+    )  # fmt: skip
+    if request.range is not None or request.inputs:
+        fields += json.dumps([request.range, request.inputs]).encode()
     offsets = request.offsets if isinstance(request.offsets, memoryview) else memoryview(b"".join(
         [offset.to_bytes(8, "little") for offset in request.offsets]
     ))  # fmt: skip
     args = memoryview(request.args)
-    return [REQUEST_HEAD.pack(len(text), len(spec), offsets.nbytes, args.nbytes), text, spec, offsets, args]
+    return [REQUEST_HEAD.pack(len(fields), len(spec), offsets.nbytes, args.nbytes), fields, spec, offsets, args]
 
 
 def read_request(sock: socket.socket) -> tuple[Request, bytes | None] | None:
@@ -78,33 +76,30 @@ def read_request(sock: socket.socket) -> tuple[Request, bytes | None] | None:
     head = read_exactly(sock, REQUEST_HEAD.size)
     if head is None:
         return None
-    sizes = REQUEST_HEAD.unpack(head)
-    data = read_exactly(sock, sum(sizes))
+    fields_size, spec_size, offsets_size, args_size = REQUEST_HEAD.unpack(head)
+    data = read_exactly(sock, fields_size + spec_size + offsets_size + args_size)
     if data is None:
         return None
     view = memoryview(data)
-    parts = []
-    at = 0
-    for size in sizes:
-        parts.append(view[at : at + size])
-        at += size
-    text, spec, offsets, args = parts
-    job, first, count, attempt, digest, key, where, inputs, sent, depth = json.loads(bytes(text))
+    spec_at = fields_size + spec_size
+    args_at = spec_at + offsets_size
+    job, first, count, attempt, sent, depth, key, digest = _FIELDS.unpack_from(view)
+    where, inputs = json.loads(data[_FIELDS.size : fields_size]) if fields_size > _FIELDS.size else (None, ())
     request = Request(
-        job=job,
+        job=job.decode(),
         first=first,
         count=count,
         attempt=attempt,
-        spec=digest,
-        key=bytes.fromhex(key),
-        offsets=offsets.cast("Q"),
-        args=args,
+        spec=digest.hex(),
+        key=key,
+        offsets=view[spec_at:args_at].cast("Q"),
+        args=view[args_at:],
         range=None if where is None else ArgumentRange(*where),
-        inputs=tuple(Input(*entry) for entry in inputs),
+        inputs=tuple([Input(*entry) for entry in inputs]),
         sent=sent,
         depth=depth,
     )
-    return request, bytes(spec) or None
+    return request, bytes(view[fields_size:spec_at]) or None
 
 
 def read_exactly(sock: socket.socket, size: int) -> bytearray | None:
