@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import wrenml
+from tests.faults.clients import end_all
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +28,9 @@ def own() -> Iterator[wrenml.Executor]:
 def started(tmp_path: Path) -> Path:
     """Where a call may note that it has started."""
     return tmp_path / "started"
+
+
+@pytest.fixture(autouse=True)
+def _no_client_stays() -> Iterator[None]:
+    yield
+    end_all()
