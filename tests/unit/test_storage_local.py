@@ -247,3 +247,12 @@ print([n for n in range(200) if storage.put(f"race/{n}", sys.argv[2].encode() * 
 
 def test_access_denied_is_a_permission_error() -> None:
     assert issubclass(AccessDeniedError, PermissionError)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_file_system_that_takes_no_folders_is_an_error() -> None:
+    storage = LocalStorage("/proc/wrenml")
+    with pytest.raises(AccessDeniedError, match="/proc/wrenml"):
+        storage.put("x/y", b"1")
+    with pytest.raises(AccessDeniedError, match="/proc/wrenml"):
+        storage.commit("j", 0, [b"1"], attempt=None, writer="w")

@@ -103,13 +103,17 @@ def open_new(path: str, flags: int) -> int:
 
 def make_folders(path: str) -> None:
     """Make a folder and those above it, each for this user only."""
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        make_folders(path[: path.rindex("/")] or "/")
-        make_folders(path)
+    # As above; but some file systems, /proc for one, say this of a folder that is there and takes no other.
+    for _ in range(16):
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            make_folders(path[: path.rindex("/")] or "/")
+        else:
+            return
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
 
 
 def as_storage_error(error: OSError, key: str, path: str) -> StorageError:
