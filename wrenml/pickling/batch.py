@@ -5,9 +5,8 @@ from __future__ import annotations
 import pickle
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from wrenml.errors import ArgumentNotSerializable
 from wrenml.pickling.blame import attempt, blame
@@ -27,8 +26,7 @@ ITEM_BLOB_FROM = 1024 * 1024
 _KEEP_UP_TO = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class PackedItems:
+class PackedItems(NamedTuple):
     """Arguments packed one by one.
 
     Parameters

@@ -250,7 +250,7 @@ class LocalStorage:
                     return commit
             key = f"jobs/{job}/out/{writer}"
             try:
-                start, stop = self._segment(job, writer).append(frame)
+                start, stop = self._segment(job, writer).append(frame, size)
             except OSError as error:
                 path = f"{self._root}/{key}"
                 raise _write_error(error, key, path) from error
@@ -265,7 +265,7 @@ class LocalStorage:
             with segment.locked() as there:
                 if not there:
                     return None
-                start, stop = segment.append(frame)
+                start, stop = segment.append(frame, size)
         except OSError:
             # The disk may do what memory cannot, or says better why not.
             return None

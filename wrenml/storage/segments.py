@@ -8,7 +8,7 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 
-from wrenml.storage.base import Buffer, frame_size
+from wrenml.storage.base import Buffer
 from wrenml.storage.bulk import lock
 from wrenml.storage.osfile import read_range, write_all
 
@@ -50,9 +50,8 @@ class Segment:
             self._end = max((stop for _, stop in walk(read_range(self._fd, 0, None))), default=0)
             os.ftruncate(self._fd, self._end)
 
-    def append(self, frame: Sequence[Buffer]) -> tuple[int, int]:
-        """Append a frame by one system call and say where it starts and stops."""
-        size = frame_size(frame)
+    def append(self, frame: Sequence[Buffer], size: int) -> tuple[int, int]:
+        """Append a frame of so many bytes by one system call and say where it starts and stops."""
         try:
             write_all(self._fd, [_LENGTH.pack(size), *frame])
         except BaseException:
