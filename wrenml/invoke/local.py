@@ -172,11 +172,12 @@ class LocalInvoker:
         self._ready = self._selector.select(self._patience(timeout))
 
     def _patience(self, timeout: float | None) -> float | None:
-        if not any(worker.sent for worker in self._workers) and time.monotonic() - self._invoked > _ALERT:
+        busy = [worker for worker in self._workers if worker.sent]
+        if not busy and time.monotonic() - self._invoked > _ALERT:
             return timeout
-        tick = _TICK if not self._may_steal() else _STEAL_AFTER
-        for worker in self._workers:
-            if worker.sent and worker.sent[0].limits.timeout is not None:
+        tick = _STEAL_AFTER if self._may_steal() else _TICK
+        for worker in busy:
+            if worker.sent[0].limits.timeout is not None:
                 since = worker.child.running_since
                 if since is not None:
                     left = since + worker.sent[0].limits.timeout - time.monotonic()
@@ -311,8 +312,11 @@ class LocalInvoker:
     # Work taken back
 
     def _may_steal(self) -> bool:
+        busy = [worker for worker in self._workers if worker.sent]
+        if not busy:
+            return False
         idle = len(self._workers) < self._size or any(not w.sent and not w.ending for w in self._workers)
-        return idle and any(self._unstarted(w) for w in self._workers if not w.draining and not w.ending)
+        return idle and any(self._unstarted(w) for w in busy if not w.draining and not w.ending)
 
     @staticmethod
     def _unstarted(worker: Worker) -> int:
