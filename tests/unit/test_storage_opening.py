@@ -114,7 +114,6 @@ def test_local_storage_is_light_to_import() -> None:
     heavy = [
         "boto3",
         "botocore",
-        "hashlib",
         "json",
         "pathlib",
         "random",
