@@ -12,6 +12,7 @@ import wrenml
 from wrenml.config import Settings, load_settings, root_key_path
 from wrenml.cpus import usable_cpus
 from wrenml.errors import ConfigError, NotSupportedError
+from wrenml.folders import working_dir
 from wrenml.invoke.starting import Starter, begun
 from wrenml.options import MapOptions, Options, resolve_options
 from wrenml.rootkey import load_root_key
@@ -189,7 +190,7 @@ def reopened_future(url: str, job: str, call: int) -> wrenml.Future[Any]:
 
 
 def _settings() -> Settings:
-    return load_settings(os.environ, os.getcwd())
+    return load_settings(os.environ, working_dir())
 
 
 def _given(options: MapOptions) -> Options:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-__all__ = ["cache_dir", "config_dir"]
+__all__ = ["cache_dir", "config_dir", "working_dir"]
 
 
 def config_dir(environ: Mapping[str, str]) -> str:
@@ -16,6 +16,14 @@ def config_dir(environ: Mapping[str, str]) -> str:
 def cache_dir(environ: Mapping[str, str]) -> str:
     """Say where local jobs lie: ``$XDG_CACHE_HOME/wrenml``, else ``~/.cache/wrenml``."""
     return _user_dir(environ, "XDG_CACHE_HOME", ".cache")
+
+
+def working_dir() -> str:
+    """Say where this process is: the working directory, or ``/`` where that has been deleted."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return "/"
 
 
 def _user_dir(environ: Mapping[str, str], variable: str, default: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from wrenml.cli.exits import Exit
 from wrenml.config import load_settings
+from wrenml.folders import working_dir
 from wrenml.monitor.expiry import expire
 from wrenml.observe.text import plural, span
 
@@ -20,7 +21,7 @@ _MB = 1e6
 
 def run_clean(arguments: argparse.Namespace) -> int:
     """Remove old local jobs and what only they needed."""
-    folder = load_settings(os.environ, os.getcwd()).cache_dir
+    folder = load_settings(os.environ, working_dir()).cache_dir
     removed = expire(folder, arguments.older_than, dry_run=arguments.dry_run)
     if arguments.json:
         sys.stdout.write(f"{json.dumps(asdict(removed))}\n")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from wrenml.auth import job_key
 from wrenml.config import load_settings, root_key_path
 from wrenml.errors import AuthenticationError, ConfigError, JobNotFoundError
+from wrenml.folders import working_dir
 from wrenml.monitor.manifest import Manifest, read_manifest
 from wrenml.monitor.records import Found, Record, read_job
 from wrenml.outcome import Status
@@ -100,7 +101,7 @@ class Jobs:
 
     def __init__(self) -> None:
         # Settings are read for their own sake too: a bad one should not wait for the next map to be noticed.
-        self.folder = load_settings(os.environ, os.getcwd()).cache_dir
+        self.folder = load_settings(os.environ, working_dir()).cache_dir
         self.storage = LocalStorage(self.folder)
         self.root = load_root_key(root_key_path(os.environ, "local")).key
 
