@@ -56,7 +56,7 @@ def make_local(workers: int | None, options: MapOptions, starter: Starter | None
     ConfigError, NotSupportedError
         As `wrenml.local_executor`.
     """
-    if workers is not None and workers < 1:
+    if workers is not None and (type(workers) is not int or workers < 1):
         raise ConfigError(f"workers={workers!r}: give 1 or more, or None for one for each usable core")
     return _local(workers, _given(options), _settings().cache_dir, starter)
 

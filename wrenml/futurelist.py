@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -97,7 +98,7 @@ class FutureList(Sequence[Future[R]]):
     def __iter__(self) -> Iterator[Future[R]]:
         return iter(self._futures)
 
-    def __reduce__(self) -> tuple[Callable[..., FutureList[R]], tuple[list[Future[R]]]]:
+    def __reduce__(self) -> tuple[Callable[..., FutureList[R] | list[Future[R]]], tuple[list[Future[R]]]]:
         return _again, (self._futures,)
 
     def __add__(self, other: Iterable[Future[R]]) -> FutureList[R]:
@@ -170,6 +171,9 @@ class FutureList(Sequence[Future[R]]):
                 # Where this waited tells nobody anything.
                 raise interrupt.with_traceback(None) from None
             except BaseException as error:
+                if not future.done() and isinstance(error, TimeoutError):
+                    count = f"{self.done_count} of {len(self)} calls have their outcomes"
+                    raise TimeoutError(f"{count} after {timeout:g} s; nothing is lost, ask again") from None
                 if errors == "raise" or not future.done():
                     raise
                 if errors == "return":
@@ -188,14 +192,14 @@ class FutureList(Sequence[Future[R]]):
             raise interrupt.with_traceback(None) from None
 
     def _interrupted(self) -> None:
-        """Stop what is under way, and say how to come back to it."""
-        over = self.done_count
-        self.cancel()
+        """Say how to come back to what is under way, and stop it."""
         if self._job is not None:
             sys.stderr.write(
-                f"\nwrenml: interrupted; job {self.id} is cancelled after {over} of {len(self)} calls: "
+                f"\nwrenml: interrupted; job {self.id} is cancelled after {self.done_count} of {len(self)} calls: "
                 f"`wrenml show {self.id[:8]}`\n"
             )
+        with contextlib.suppress(KeyboardInterrupt):  # a second one is in a hurry: no more than the first asked for
+            self.cancel()
 
     def exceptions(self, timeout: float | None = None) -> list[BaseException | None]:
         """Wait for all calls and return their exceptions, None for those that succeeded, in order.
@@ -308,8 +312,10 @@ class FutureList(Sequence[Future[R]]):
         return f"<table><caption>wrenml job {self.id}</caption>{rows}</table>"
 
 
-def _again(futures: list[Future[R]]) -> FutureList[R]:
-    """Make an unpickled list: of one job, if its futures are."""
+def _again(futures: list[Future[R]]) -> FutureList[R] | list[Future[R]]:
+    """Make an unpickled list: of one job, if its futures are; of results, where a call has it as an argument."""
+    if not all(isinstance(future, Future) for future in futures):
+        return futures
     owners = {id(future.owner): future.owner for future in futures}
     owner = next(iter(owners.values()), None)
     return FutureList(futures, owner if len(owners) == 1 and isinstance(owner, Job) else None)
@@ -343,6 +349,9 @@ def wait(
         The futures done and not done, as two lists in the order given.
     """
     waited = list(futures)
+    for one in waited:
+        if not isinstance(one, concurrent.futures.Future):
+            raise ConfigError(f"wait() takes futures, and was given {type(one).__name__}: {one!r:.80}")
     if return_when != ALWAYS:
         known = _STANDARD.get(return_when)
         if known is None:

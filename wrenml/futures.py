@@ -181,7 +181,8 @@ class Future(concurrent.futures.Future[R]):
                 # With the traceback it came with, or each reading would add the frames of the one before.
                 raise self._exception.with_traceback(self._traceback)
             finally:
-                del self  # or exception, traceback and this frame would keep each other
+                # Or exception, traceback and this frame would keep each other.
+                self = None  # type: ignore[assignment]  # noqa: PLW0642
         return cast("R", self._result)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar, cast
 
+from wrenml.errors import ConfigError
 from wrenml.futures import Future
 from wrenml.monitor.job import Job
 from wrenml.options import Options
 from wrenml.session import Session
 
-__all__ = ["OpenJobs", "name_of"]
+__all__ = ["OpenJobs", "check_callable", "name_of"]
 
 R = TypeVar("R")
 
@@ -59,6 +60,7 @@ class OpenJobs:
         """
         session = self._session
         session.check_open()
+        check_callable(fn, item)
         seen: dict[tuple[str, int], Future[object]] = {}
         packer = session.packer(seen)
         own = self._options if options is None else options
@@ -98,6 +100,19 @@ class OpenJobs:
             self._jobs.clear()
         for job in jobs:
             self._session.monitor.close_job(job)
+
+
+def check_callable(fn: object, other: object = None) -> None:
+    """Raise unless `fn` can be called; `other` is what stands beside it, and was perhaps meant.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot.
+    """
+    if not callable(fn):
+        swapped = "; the function comes first, then what it is called with" if callable(other) else ""
+        raise ConfigError(f"the function is a {type(fn).__name__}, which cannot be called: {fn!r:.80}{swapped}")
 
 
 def name_of(fn: Callable[..., object]) -> str:

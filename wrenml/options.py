@@ -33,6 +33,9 @@ IGNORED: Final = frozenset(
 _CONFIG: Final = "config"  # PyWren's whole configuration, of which one entry means something here
 
 
+_WORKERS = frozenset({"max_workers", "n_jobs", "n_workers", "num_workers", "processes", "workers"})
+
+
 class MapOptions(TypedDict, total=False):
     """Keywords that `map` and its relatives accept; `Options` says what each means."""
 
@@ -198,6 +201,10 @@ def resolve_options(given: Mapping[str, object], *, base: Options | None = None)
         elif name == _CONFIG:
             values |= {} if value is None else _from_config(value)
             continue
+        elif name in _WORKERS:
+            raise UnknownOptionError(
+                f"There is no option {name!r}; how many calls run at a time is the executor's: local_executor(workers=…)."
+            )
         else:
             raise UnknownOptionError(f"There is no option {name!r}{checks.suggestion(name, [*_CHECKS, *ALIASES])}")
         values[known] = value

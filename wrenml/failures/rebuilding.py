@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from wrenml.errors import RemoteError
+from wrenml.errors import ArgumentNotSerializable, RemoteError
 from wrenml.failures.guarding import clip, survive
 from wrenml.failures.sources import remember_sources
 
@@ -87,7 +87,8 @@ def annotate(  # the parts of a note
     notes = [f"{start} attempt {attempt}" + (f"; argument: {argument}" if argument else "")]
     if output_tail and output_tail.strip():
         notes.append(_output_note(output_tail))
-    notes.append(f"reproduce it here: wrenml debug {job} {index}")
+    if not isinstance(exc, ArgumentNotSerializable):  # there is nothing to run it with
+        notes.append(f"reproduce it here: wrenml debug {job} {index}")
     survive(lambda: _add_notes(exc, start, notes), lambda _: None)
 
 

@@ -28,6 +28,13 @@ def explain(error: BaseException, argument: str | None = None) -> tuple[dict[str
         _note_missing(error)
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         _note_disk(error)
+    elif isinstance(error, FileNotFoundError):
+        _note_file(error)
+    elif isinstance(error, EOFError) or type(error).__name__ == "BdbQuit":
+        error.add_note(
+            "wrenml: nobody can type into a worker. Run the script with WRENML_BACKEND=inline, or one call of it with "
+            "`wrenml debug JOB INDEX --pdb`."
+        )
     text, body = describe(error, skip=_own_frames(error.__traceback__))
     if isinstance(error, WrenmlError):
         text["kind"] = "wrenml"
@@ -65,6 +72,14 @@ def _note_missing(error: ImportError) -> None:
             f"wrenml: workers see installed distributions and the local modules that the function names; "
             f"{error.name.partition('.')[0]!r} is neither. Install it, import it where the function is defined, "
             "or ship its file with files=."
+        )
+
+
+def _note_file(error: FileNotFoundError) -> None:
+    if f"{os.sep}code{os.sep}" in str(error.filename):
+        error.add_note(
+            "wrenml: a module brings the files beside it along if it is in a package; files= puts files into the "
+            "working directory of the calls."
         )
 
 
