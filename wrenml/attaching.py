@@ -69,8 +69,7 @@ def _running_here(session: Session, job_id: str) -> Job | None:
 
 def _rebuilt(session: Session, record: Record) -> Job:
     spec = bytes(session.storage.get(blob_key(record.manifest.spec)))
-    job = session.job_from(record.manifest, spec, Options())
-    session.jobs.pop(job.id, None)
+    job = session.job_from(record.manifest, spec, Options(), own=False)
     for chunk in record.chunks:
         job.arguments.restore(chunk)
     job.calls.add(record.total, held=True)

@@ -266,12 +266,13 @@ class Executor:
         Parameters
         ----------
         wait : bool, default True
-            Return when all calls have their outcomes. False returns at once; they are waited for in the background.
+            Return when all calls have their outcomes. False returns at once; they are waited for in the background,
+            as they are where this is called by a future's callback or a hook.
         cancel_futures : bool, default False
             Cancel the calls that have no outcome yet.
         """
         self._singles.close()
-        if wait or cancel_futures:
+        if cancel_futures or (wait and not self._session.monitor.calls_here):
             self._session.close(cancel=cancel_futures)
         else:
             self._session.refuse()

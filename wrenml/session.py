@@ -9,14 +9,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from wrenml import auth, modules, wire
 from wrenml.cache import CachedCalls, cached_function
-from wrenml.errors import ExecutorClosedError, InputFailed
+from wrenml.errors import CallCancelled, ExecutorClosedError, InputFailed, WrenmlError
 from wrenml.events import JobStarted
 from wrenml.futures import Future
 from wrenml.invoke.base import Invoker
@@ -184,8 +183,8 @@ class Session:
         )
         return self.job_from(manifest, spec, options)
 
-    def job_from(self, manifest: Manifest, spec: bytes, options: Options) -> Job:
-        """Make a job from its records."""
+    def job_from(self, manifest: Manifest, spec: bytes, options: Options, *, own: bool = True) -> Job:
+        """Make a job from its records; `own` if its calls are to be run by this session."""
         here = context.current()
         plan = Plan(
             timeout=options.timeout,
@@ -197,8 +196,9 @@ class Session:
         )
         key = auth.job_key(self.root.key, manifest.job)
         job = Job(manifest, key, spec, self.storage, plan, self)
-        self.jobs[job.id] = job
-        self._keeper.add(job.id)
+        if own:
+            self.jobs[job.id] = job
+            self._keeper.add(job.id)
         return job
 
     def brings_modules(self, names: set[str]) -> bool:
@@ -258,12 +258,7 @@ class Session:
         blocked = {i: wanted for i, inputs in packed.inputs.items() if (wanted := _results(inputs))}
         first = job.calls.total
         inputs = {first + i: wanted for i, wanted in blocked.items()}
-        job.arguments.add(Chunk(first, packed.data, packed.offsets, inputs))
-        if not blocked:
-            job.calls.add(count)
-        else:
-            for i in range(count):
-                job.calls.add(1, held=i in blocked)
+        self.monitor.extend(job, Chunk(first, packed.data, packed.offsets, inputs), count, blocked)
         if close:
             job.closed = True
         if first == 0:
@@ -298,21 +293,37 @@ class Session:
             future.add_done_callback(arrived)  # type: ignore[arg-type]
 
     def _release(self, job: Job, call: int, inputs: list[Future[object]]) -> None:
+        try:
+            self._locate(job, call, inputs)
+        except WrenmlError as error:
+            # This is a callback: nobody else would give the call an outcome.
+            self.monitor.fail(job, [call], error)
+        else:
+            self.monitor.release(job, call)
+
+    def _locate(self, job: Job, call: int, inputs: list[Future[object]]) -> None:
+        """Note where the results are that a call waits for.
+
+        Raises
+        ------
+        InputFailed
+            If there is no result.
+        StorageError
+            If it cannot be read.
+        """
         for future in inputs:
-            try:
+            error: BaseException | None = None
+            if future.cancelled():
+                error = CallCancelled(f"call {future.index} of job {future.job_id} was cancelled")
+            elif future.errored():  # a result is the worker's to unpickle
                 error = future.exception()
-            except CancelledError as cancelled:
-                error = cancelled
             if error is not None:
                 failed = InputFailed(
                     f"{future!r}, an argument of call {call}, has no result: {type(error).__name__}: {error}"
                 )
-                failed.__cause__ = error
-                self.monitor.fail(job, [call], failed)
-                return
+                raise failed from error
         for future in inputs:
             job.locations[future.job_id, future.index] = locate(self.storage, future.raw, future.job_id, future.index)
-        self.monitor.release(job, call)
 
     # What jobs ask for
 

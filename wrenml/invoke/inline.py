@@ -31,8 +31,8 @@ class InlineInvoker:
         self._requests: deque[tuple[Request, bytes]] = deque()
         self._events: list[Event] = []
         self._name: Name = ("", 0, 0)
-        self._environment = Environment(storage, "")
-        self._runner = Runner(self._environment, self._emit, [0, 0, NEVER], lambda: None, interactive=True)
+        self._levels: list[tuple[Environment, Runner]] = []
+        self._level = 0
 
     def room(self, *, deep: bool) -> int:  # noqa: ARG002  # the protocol's signature
         """One request at a time, so that each call's outcome is there before the next starts."""
@@ -49,14 +49,25 @@ class InlineInvoker:
         """Run what was sent, and return how it ended."""
         if self._requests:
             request, spec = self._requests.popleft()
+            environment, runner = self._enter()
             before, self._name = self._name, (request.job, request.first, request.attempt)
             try:
-                self._runner.run(request, spec)
+                runner.run(request, spec)
             finally:
-                self._environment.restore_variables()
+                environment.restore_variables()
                 self._name = before
+                self._level -= 1
         events, self._events = self._events, []
         return events
+
+    def _enter(self) -> tuple[Environment, Runner]:
+        """What runs a request: a call that maps over this very executor needs another than the one it runs in."""
+        if self._level == len(self._levels):
+            environment = Environment(self._storage, "")
+            runner = Runner(environment, self._emit, [0, 0, NEVER], lambda: None, interactive=True)
+            self._levels.append((environment, runner))
+        self._level += 1
+        return self._levels[self._level - 1]
 
     def _emit(self, head: bytes, bodies: Sequence[Buffer], next_call: int, *, over: bool) -> None:
         if head:
@@ -77,4 +88,5 @@ class InlineInvoker:
 
     def close(self) -> None:
         """Run the finalizers."""
-        self._environment.finish()
+        for environment, _ in self._levels:
+            environment.finish()

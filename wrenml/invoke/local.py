@@ -276,9 +276,11 @@ class LocalInvoker:
     def _recover(self, worker: Worker, sent: Sent) -> None:
         """Report what the worker stored and could not report any more."""
         segment = worker.segment(sent)
-        for key, start, frame in self._storage.frames(sent.name[0]):
-            if key in (segment, segment + IN_MEMORY) and start >= worker.reported.get(key, 0):
-                self._events.append(FrameArrived(sent.name, frame, Stored(key, start, start + len(frame))))
+        # What cannot be read any more is run again.
+        with contextlib.suppress(StorageError):
+            for key, start, frame in self._storage.frames(sent.name[0]):
+                if key in (segment, segment + IN_MEMORY) and start >= worker.reported.get(key, 0):
+                    self._events.append(FrameArrived(sent.name, frame, Stored(key, start, start + len(frame))))
 
     def _check_limits(self, now: float) -> None:
         look = now - self._ticked >= _TICK

@@ -150,7 +150,7 @@ def call_back(callbacks: Callbacks) -> None:
     for future, callback in callbacks:
         try:
             callback(future)
-        except Exception:  # noqa: BLE001  # the user's code, in our thread
+        except (Exception, SystemExit):  # noqa: BLE001  # the user's code, in our thread
             _log.exception("wrenml: a callback of %r failed", future)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -75,6 +76,13 @@ class Port(Protocol):
         """What a call printed."""
 
 
+# One for the futures of all jobs: the standard library's waiting takes those of many futures, in an order of its own.
+_settling = threading.RLock()
+os.register_at_fork(
+    before=_settling.acquire, after_in_parent=_settling.release, after_in_child=_settling.release
+)  # or a fork that meets the monitor settling would leave it taken for ever in the child
+
+
 class Job:
     """One map: one function, N inputs.
 
@@ -106,7 +114,7 @@ class Job:
         self.plan = plan
         self.calls = Calls(manifest.infra_retries)
         self.arguments = Arguments(self.id, auth.label_key(key, "args"), storage.put)
-        self.condition = threading.Condition()
+        self.condition = threading.Condition(_settling)
         self.futures: list[Future[object]] | dict[int, Future[object]] | None = None
         self.slots: dict[int, Raw | Block | None] = {}
         self._outgrown: dict[int, int] = {}
@@ -116,6 +124,7 @@ class Job:
         self.started = time.monotonic()
         self.ended: float | None = None
         self.closed = False
+        self.queued = False  # whether the monitor comes to its calls of its own accord
         self.broken: Exception | None = None
         self.call_seconds: float | None = None
         self.batch = 1

@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
 from wrenml import auth
@@ -21,6 +21,7 @@ from wrenml.calls import Invocation
 from wrenml.errors import (
     AuthenticationError,
     CallCancelled,
+    ExecutorClosedError,
     StorageError,
     WireError,
     WorkerCrashed,
@@ -31,6 +32,7 @@ from wrenml.errors import (
 from wrenml.events import CallsRetried, CallsSettled, Event, Hook, JobEnded
 from wrenml.invoke.base import Event as Arrival
 from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
+from wrenml.monitor.arguments import Chunk
 from wrenml.monitor.deliver import deliver, settle_many
 from wrenml.monitor.job import Job, Origin
 from wrenml.monitor.outcomes import CLIENT, ClientFrame, client_frame, known_frames, store, write_journal
@@ -74,6 +76,7 @@ class Monitor:
         self._telling = Telling(self._lock)
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._refusal: WrenmlError | None = None
         self._asleep = False
         self._write_at: float | None = None
         self._idle = threading.Condition(self._lock)
@@ -85,18 +88,37 @@ class Monitor:
         self._telling.observe(hook)
 
     def add(self, job: Job) -> None:
-        """Take note of a job, or that one has more calls, and hand out what can be handed out."""
+        """Take note of a job, or that one has more calls, and hand out what can be handed out.
+
+        Raises
+        ------
+        ExecutorClosedError, WorkerCrashed
+            If nobody waits for workers any more.
+        """
         with self._lock:
+            if self._refusal is not None:
+                raise self._refusal.with_traceback(None)
             self._jobs[job.id] = job
             if job.calls.unsettled:
-                self._ready.append(job)
+                self._queue(job)
             self._to_write(job)
-            self._dispatch()
+            self._dispatch(job)
             self._end_if_over(job)
             self._rouse()
         if not self._threaded:
             self._run_here(job)
         self._telling.tell()
+
+    def extend(self, job: Job, chunk: Chunk, count: int, held: Collection[int]) -> None:
+        """Append calls to a job, some of them held until `release`; `add` hands them out."""
+        # The loop may be taking calls of the job at this moment, or forgetting arguments that no call needs.
+        with self._lock:
+            job.arguments.add(chunk)
+            if not held:
+                job.calls.add(count)
+                return
+            for i in range(count):
+                job.calls.add(1, held=i in held)
 
     def _to_write(self, job: Job) -> None:
         if job not in self._unwritten:
@@ -106,6 +128,8 @@ class Monitor:
 
     def _rouse(self) -> None:
         """See to it that somebody waits, and not for longer than there is nothing to do."""
+        if self._closing:
+            return
         if self._threaded and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="wrenml-monitor", daemon=True)
             self._thread.start()
@@ -140,7 +164,8 @@ class Monitor:
                 self._cancel_running(job, invocation, set(cancelled))
             self._telling.note(CallsSettled(job.id, 0, 0, len(cancelled), 0.0))
             self._end_if_over(job)
-            self._invoker.wake()
+            if not self._closing:
+                self._invoker.wake()
         self._telling.tell()
         return len(cancelled)
 
@@ -156,8 +181,8 @@ class Monitor:
         """Take note that a held call's inputs are there."""
         with self._lock:
             job.calls.release(call)
-            self._ready.append(job)
-            self._dispatch()
+            self._queue(job)
+            self._dispatch(job)
             self._rouse()
         if not self._threaded:
             self._run_here(job)
@@ -176,14 +201,20 @@ class Monitor:
                 self._settle_here(job, made)
         self._telling.tell()
 
+    @property
+    def calls_here(self) -> bool:
+        """Whether this is the thread that settles futures: in a callback, where nothing can be waited for."""
+        return threading.current_thread() is self._thread
+
     def wait_until_idle(self, timeout: float | None = None) -> bool:
         """Wait until no job has calls left; False if it took longer than `timeout` seconds."""
         with self._idle:
-            return self._idle.wait_for(lambda: not any(j.calls.unsettled for j in self._jobs.values()), timeout)
+            return self._idle.wait_for(lambda: not any(j.calls.unsettled for j in [*self._jobs.values()]), timeout)
 
     def close(self) -> None:
         """Cancel what is left and end the workers."""
         with self._lock:
+            self._refusal = ExecutorClosedError()
             jobs = list(self._jobs.values())
         for job in jobs:
             self.cancel(job, range(job.calls.total))
@@ -211,23 +242,23 @@ class Monitor:
     def _run_here(self, job: Job) -> None:
         try:
             while job.calls.unsettled and (job.calls.has_pending or job.calls.in_flight):
-                self._step()
+                self._step(job)
         except KeyboardInterrupt:
             self.cancel(job, range(job.calls.total))
             raise
         self._write(everything=True)
 
-    def _step(self) -> None:
+    def _step(self, job: Job | None = None) -> None:
         with self._lock:
             for arrival in self._invoker.collect():
                 self._take(arrival)
             self._expire()
-            self._dispatch()
+            self._dispatch(job)
         self._telling.tell()
 
     def _patience(self) -> float | None:
         with self._lock:
-            due = [i.lease for job in self._jobs.values() if job.plan.timeout for i in job.calls.in_flight]
+            due = [i.lease for job in [*self._jobs.values()] if job.plan.timeout for i in job.calls.in_flight]
             soonest = min((time for time in [*due, self._write_at] if time is not None), default=None)
             self._asleep = soonest is None
         return None if soonest is None else max(0.0, soonest - time.monotonic())
@@ -247,13 +278,30 @@ class Monitor:
 
     # Handing out
 
-    def _dispatch(self) -> None:
+    def _queue(self, job: Job) -> None:
+        # Once at a time, or the job that is added to most often would have most turns.
+        if self._threaded and not job.queued:
+            job.queued = True
+            self._ready.append(job)
+
+    def _dispatch_here(self, job: Job) -> None:
+        """Hand out calls of this job only: it may be one that a call of another one is waiting for."""
+        while job.calls.has_pending and not job.broken and self._invoker.room(deep=False):
+            invocation = job.calls.take(self._size(job))
+            if invocation is not None:
+                self._send(job, invocation)
+
+    def _dispatch(self, job: Job | None) -> None:
+        if not self._threaded:
+            if job is not None:
+                self._dispatch_here(job)
+            return
         ready = self._ready
         passed = 0
         while ready and passed < len(ready):
             job = ready[0]
             if not job.calls.has_pending or job.broken:
-                ready.popleft()
+                ready.popleft().queued = False
                 continue
             deep = is_short(call_seconds=job.call_seconds, batch=job.batch)
             if not self._invoker.room(deep=deep):
@@ -291,6 +339,10 @@ class Monitor:
         except (OSError, RuntimeError) as error:
             cause = WorkerCrashed(f"no worker could be started: {error}")
             self._lose(job, invocation, None, cause, retry=False)
+        except BaseException:  # an interrupt; the calls may be those of another job
+            name = (job.id, invocation.first, invocation.attempt)
+            self._end_request(job, invocation, RequestOver(name, invocation.first))
+            raise
 
     # Taking in
 
@@ -326,7 +378,7 @@ class Monitor:
 
     def _end_request(self, job: Job, invocation: Invocation, over: RequestOver) -> None:
         if over.next_call < invocation.stop and job.calls.give_back(invocation, over.next_call):
-            self._ready.append(job)
+            self._queue(job)
         if not over.final:
             return
         job.calls.end(invocation)
@@ -356,7 +408,7 @@ class Monitor:
             job.outgrow(cast("int", suspect))
         losses = job.calls.lost(invocation, suspect, retry=retry, counted=not outgrown)
         if losses.again:
-            self._ready.append(job)
+            self._queue(job)
             job.tally.retried += len(losses.again)
             self._telling.note(CallsRetried(job.id, len(losses.again), str(cause).partition("\n")[0]))
         if losses.given_up:
@@ -404,6 +456,7 @@ class Monitor:
 
     def _break(self, error: BaseException) -> None:
         _log.error("wrenml: the monitor failed", exc_info=error)
+        self._refusal = WorkerCrashed(f"wrenml's monitor failed: {error!r}")
         for job in list(self._jobs.values()):
             job.broken = WorkerCrashed(f"wrenml's monitor failed: {error!r}")
             calls = [call for call in range(job.calls.total) if not job.calls.is_settled(call)]

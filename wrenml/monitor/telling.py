@@ -52,5 +52,5 @@ class Telling:
             for hook in self._hooks:
                 try:
                     hook(event)
-                except Exception:  # noqa: BLE001  # the user's code, in our thread
+                except (Exception, SystemExit):  # noqa: BLE001  # the user's code, in our thread
                     _log.exception("wrenml: a hook failed")
