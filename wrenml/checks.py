@@ -73,9 +73,7 @@ def positive(name: str, value: Any) -> float:  # noqa: ANN401 - whatever a user 
     """Check a finite number above 0."""
     allowed = "a number above 0, or None for no limit"
     # Texts convert to float as well; a limit given as one is a mistake.
-    if isinstance(value, bool | str | bytes) or not (
-        hasattr(value, "__float__") or hasattr(value, "__index__")
-    ):
+    if isinstance(value, bool | str | bytes) or not (hasattr(value, "__float__") or hasattr(value, "__index__")):
         raise wrong(name, value, allowed)
     try:
         number = float(value)

@@ -181,9 +181,7 @@ def _from_table(table: object, path: str, origin: str) -> tuple[dict[str, Any], 
                 "wrote cannot run anything. Remove it from the file and give it in your program."
             )
         if name not in _READERS:
-            raise UnknownOptionError(
-                f"{origin} sets {name!r}, which is no setting{checks.suggestion(name, _READERS)}"
-            )
+            raise UnknownOptionError(f"{origin} sets {name!r}, which is no setting{checks.suggestion(name, _READERS)}")
         if name == "env":
             _refuse_loaders(value, origin)
         values[name] = _checked(name, value, origin, os.path.dirname(path))

@@ -221,9 +221,7 @@ class WorkerOutOfMemory(WorkerLost):
         The most that was seen in use, MB.
     """
 
-    def __init__(
-        self, message: str | None = None, memory_mb: int | None = None, peak_mb: int | None = None
-    ) -> None:
+    def __init__(self, message: str | None = None, memory_mb: int | None = None, peak_mb: int | None = None) -> None:
         super().__init__(message)
         self.memory_mb = memory_mb
         self.peak_mb = peak_mb

@@ -21,13 +21,14 @@ from typing import Any, ParamSpec, Self, TypeVar, Unpack, cast
 from wrenml.attaching import attach
 from wrenml.concurrent import ConcurrentExecutor
 from wrenml.dryrun import dry_run
-from wrenml.errors import ConfigError
+from wrenml.errors import ConfigError, JobNotFoundError
 from wrenml.events import Hook
 from wrenml.futurelist import FutureList
 from wrenml.futures import Future
 from wrenml.imap import stream
 from wrenml.monitor.job import Job
-from wrenml.opened import OpenJobs, name_of
+from wrenml.monitor.manifest import JOB_ID_LENGTH
+from wrenml.opened import OpenJobs, check_callable, name_of
 from wrenml.options import MapOptions, Options, resolve_options
 from wrenml.references import Ref
 from wrenml.session import Session
@@ -175,6 +176,7 @@ class Executor:
         self, fn: Callable[[list[R]], Any], futures: Iterable[Future[R]], /, **options: Unpack[MapOptions]
     ) -> Future[Any]:
         """Call ``fn`` with the list of the futures' results on a worker, once they are all there."""
+        check_callable(fn, futures)
         return self.call_async(cast("Callable[[Any], Any]", fn), list(futures), **options)
 
     # Single calls
@@ -242,6 +244,10 @@ class Executor:
             If it was not written with this user's key.
         """
         self._session.check_open()
+        if len(str(job_id)) != JOB_ID_LENGTH:
+            raise JobNotFoundError(
+                f"there is no job {job_id!r}: give the whole id, {JOB_ID_LENGTH} characters; `wrenml jobs` lists them"
+            )
         return attach(self._session, job_id)
 
     # The end
@@ -308,6 +314,7 @@ class Executor:
     def _map(self, fn: Callable[..., R], iterable: Iterable[object], options: Options, applied: str) -> FutureList[R]:
         session = self._session
         session.check_open()
+        check_callable(fn, iterable)
         items = list(iterable)
         if len(items) > options.max_calls:
             raise ConfigError(

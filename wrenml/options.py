@@ -203,7 +203,7 @@ def resolve_options(given: Mapping[str, object], *, base: Options | None = None)
             continue
         elif name in _WORKERS:
             raise UnknownOptionError(
-                f"There is no option {name!r}; how many calls run at a time is the executor's: local_executor(workers=…)."
+                f"There is no option {name!r}; how many workers there are is the executor's: local_executor(workers=…)."
             )
         else:
             raise UnknownOptionError(f"There is no option {name!r}{checks.suggestion(name, [*_CHECKS, *ALIASES])}")

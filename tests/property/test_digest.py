@@ -11,9 +11,7 @@ from wrenml.digest import argument_digest
 keys = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 values = st.recursive(
     keys | st.complex_numbers(allow_nan=False),
-    lambda inner: (
-        st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(keys, inner) | st.frozensets(keys)
-    ),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(keys, inner) | st.frozensets(keys),
     max_leaves=20,
 )
 
@@ -107,9 +105,7 @@ def test_a_cyclic_value_built_again_in_another_order_has_the_same_digest(
 
 
 @given(graphs(), st.randoms(use_true_random=False))
-def test_a_set_of_cyclic_values_is_told_in_any_order(
-    graph: list[tuple[str, list[int]]], order: random.Random
-) -> None:
+def test_a_set_of_cyclic_values_is_told_in_any_order(graph: list[tuple[str, list[int]]], order: random.Random) -> None:
     # Each entry is a node of the same cycles, entered from another side; a dict stands in for a set of lists.
     numbers = list(range(len(graph)))
     shuffled = list(numbers)

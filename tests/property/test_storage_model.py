@@ -28,9 +28,7 @@ large = st.tuples(st.binary(min_size=1, max_size=7), st.integers(60_000, 140_000
     lambda made: (made[0] * made[1])[: made[1]]
 )
 values = st.one_of(small, large)
-prefixes = st.one_of(
-    st.just(""), keys, keys.flatmap(lambda key: st.integers(0, len(key)).map(lambda n: key[:n]))
-)
+prefixes = st.one_of(st.just(""), keys, keys.flatmap(lambda key: st.integers(0, len(key)).map(lambda n: key[:n])))
 calls = st.integers(0, 5)
 
 
@@ -62,9 +60,7 @@ class StorageMachine(RuleBasedStateMachine):
             self.model[key] = b"".join(pieces)
         return key
 
-    @rule(
-        key=st.one_of(stored, keys), start=st.integers(0, 150_000), size=st.none() | st.integers(0, 100_000)
-    )
+    @rule(key=st.one_of(stored, keys), start=st.integers(0, 150_000), size=st.none() | st.integers(0, 100_000))
     def get_range(self, key: str, start: int, size: int | None) -> None:
         stop = None if size is None else start + size
         if key not in self.model:

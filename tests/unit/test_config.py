@@ -172,9 +172,7 @@ def test_the_text_of_a_wrong_env_variable_stays_out_of_the_message(machine: Mach
     ],
 )
 @pytest.mark.parametrize("place", ["project", "user"])
-def test_a_wrong_key_in_a_file_is_named_with_its_file(
-    machine: Machine, place: str, line: str, message: str
-) -> None:
+def test_a_wrong_key_in_a_file_is_named_with_its_file(machine: Machine, place: str, line: str, message: str) -> None:
     file = machine.project_file if place == "project" else machine.user_file
     file.write_text(("[tool.wrenml]\n" if place == "project" else "") + line + "\n")
     with pytest.raises(ConfigError, match=message) as caught:
@@ -205,8 +203,6 @@ def test_xdg_variables_are_honoured_where_they_are_absolute() -> None:
 def test_keys_have_plain_names() -> None:
     environ = {"HOME": "/home/me"}
     assert root_key_path(environ) == "/home/me/.config/wrenml/keys/local"
-    assert (
-        root_key_path(environ, "123-eu-west-1-wrenml") == "/home/me/.config/wrenml/keys/123-eu-west-1-wrenml"
-    )
+    assert root_key_path(environ, "123-eu-west-1-wrenml") == "/home/me/.config/wrenml/keys/123-eu-west-1-wrenml"
     with pytest.raises(ConfigError):
         root_key_path(environ, "../../x")

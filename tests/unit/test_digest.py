@@ -66,12 +66,8 @@ def test_what_code_does_counts(changed: str) -> None:
 
 
 def test_docstrings_of_nested_functions_and_classes_do_not_count() -> None:
-    plain = (
-        "def f():\n    class A:\n        b = 1\n        def m(self):\n            self.z = 3\n    return A\n"
-    )
-    told = plain.replace("class A:\n", 'class A:\n        "Say."\n').replace(
-        "self):\n", 'self):\n            "S."\n'
-    )
+    plain = "def f():\n    class A:\n        b = 1\n        def m(self):\n            self.z = 3\n    return A\n"
+    told = plain.replace("class A:\n", 'class A:\n        "Say."\n').replace("self):\n", 'self):\n            "S."\n')
     assert function_digest(make(plain)) == function_digest(make("\n\n" + told))
     assert function_digest(make(plain)) != function_digest(make(plain.replace("b = 1", "b = 2")))
 
@@ -165,9 +161,7 @@ def test_methods_and_callable_objects_count_with_their_state() -> None:
 
 def test_what_functools_wraps_is_seen_through() -> None:
     source = "import functools\n@functools.{}\ndef f(x): return {}\n"
-    digests = {
-        function_digest(make(source.format(how, n))) for how in ("cache", "singledispatch") for n in (1, 2)
-    }
+    digests = {function_digest(make(source.format(how, n))) for how in ("cache", "singledispatch") for n in (1, 2)}
     assert len(digests) == 4
     cached = make(source.format("cache", 1))
     before = function_digest(cached)
@@ -349,9 +343,7 @@ def test_versions_of_installed_packages_count(project: Project) -> None:
         "def f(x):\n    import heavy\n",
         "import heavy\ndef f(x): return heavy\n",
     ):
-        project.write(
-            "script.py", use + "from wrenml.digest import function_digest\nprint(function_digest(f))\n"
-        )
+        project.write("script.py", use + "from wrenml.digest import function_digest\nprint(function_digest(f))\n")
         project.release("1.0")
         before = project.run()
         assert project.run() == before

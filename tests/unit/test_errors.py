@@ -34,9 +34,7 @@ def test_the_drawing_is_the_tree() -> None:
 
 def test_every_error_defined_is_exported() -> None:
     defined = {
-        name
-        for name, value in vars(errors).items()
-        if isinstance(value, type) and value.__module__ == errors.__name__
+        name for name, value in vars(errors).items() if isinstance(value, type) and value.__module__ == errors.__name__
     }
     assert defined == set(errors.__all__)
 

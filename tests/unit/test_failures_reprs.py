@@ -70,9 +70,7 @@ def test_shows_values_shortly(value: object, expected: str) -> None:
     assert short_repr(value) == expected
 
 
-@pytest.mark.parametrize(
-    "value", ["x" * 10**6, b"x" * 10**6, ["x" * 1000] * 10, {"k" * 500: "v" * 500}, "\n" * 500]
-)
+@pytest.mark.parametrize("value", ["x" * 10**6, b"x" * 10**6, ["x" * 1000] * 10, {"k" * 500: "v" * 500}, "\n" * 500])
 def test_is_one_line_within_the_limit(value: object) -> None:
     for limit in (10, 80, 200):
         text = short_repr(value, limit)

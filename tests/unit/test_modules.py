@@ -89,9 +89,7 @@ def test_nothing_local_is_no_archive(project: Project) -> None:  # noqa: ARG001
 def test_a_package_travels_whole_and_works(project: Project, tmp_path: Path) -> None:
     project.write("shop/__init__.py", "from .errors import Sold\n")
     project.write("shop/errors.py", "class Sold(Exception): ...\n")
-    project.write(
-        "shop/deep/work.py", "from ..errors import Sold\nfrom . import other\ndef f(): raise Sold('x')\n"
-    )
+    project.write("shop/deep/work.py", "from ..errors import Sold\nfrom . import other\ndef f(): raise Sold('x')\n")
     project.write("shop/deep/__init__.py")
     project.write("shop/deep/other.py")
     project.write("shop/data/prices.json", json.dumps({"tea": 3}))
@@ -125,9 +123,7 @@ print(json.loads(importlib.resources.files("shop").joinpath("data/prices.json").
 
 
 def test_what_local_code_imports_comes_too(project: Project, tmp_path: Path) -> None:
-    project.write(
-        "first.py", "import json, numpy\ndef f():\n    from second import value\n    return value\n"
-    )
+    project.write("first.py", "import json, numpy\ndef f():\n    from second import value\n    return value\n")
     project.write("second.py", "if True:\n    import third.part as t\nvalue = t.value\n")
     project.write("third/__init__.py")
     project.write("third/part.py", "try:\n    import missing\nexcept ImportError:\n    value = 42\n")
@@ -349,9 +345,7 @@ def test_one_archive_takes_anothers_place(project: Project, tmp_path: Path) -> N
             except ImportError:
                 seen.append(None)
             else:
-                seen.append(
-                    (swapped.value, swapped.sub.value, shared_space.part.value, shared_space.stays.value)
-                )
+                seen.append((swapped.value, swapped.sub.value, shared_space.part.value, shared_space.stays.value))
         assert seen == [(1, 1, 1, 0), (1, 1, 1, 0), (2, 2, 2, 0), None]
         assert not {"swapped", "swapped.sub", "shared_space.part"} & set(sys.modules)
         assert not set(paths) & set(sys.path)

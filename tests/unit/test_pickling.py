@@ -193,9 +193,7 @@ def test_what_recurs_as_a_direct_part_is_stored_once(
     assert first is not second
 
 
-def test_items_and_large_texts_that_recur_are_stored_once(
-    blobs: Blobs, packer: Packer, unpacker: Unpacker
-) -> None:
+def test_items_and_large_texts_that_recur_are_stored_once(blobs: Blobs, packer: Packer, unpacker: Unpacker) -> None:
     text, numbers = b"t" * 100_000, list(range(10_000))
     packed = packer.dumps_many([text, numbers, text, numbers, (1, text)])
     assert len(blobs.puts) == 2
@@ -265,9 +263,7 @@ class Sliced:
 
 
 @pytest.mark.parametrize("owner", [bytearray, np.array])
-def test_parts_of_one_buffer_are_told_apart(
-    owner: Callable[[Any], Any], packer: Packer, unpacker: Unpacker
-) -> None:
+def test_parts_of_one_buffer_are_told_apart(owner: Callable[[Any], Any], packer: Packer, unpacker: Unpacker) -> None:
     whole = memoryview(owner(np.arange(2 * MB, dtype="u1") // 7))
     sliced = Sliced([whole[:MB], whole[MB:]])
     loaded = unpacker.loads(packer.dumps(sliced))
@@ -325,9 +321,7 @@ def test_an_input_is_refused_where_none_is_given(blobs: Blobs) -> None:
         Unpacker(blobs.get).loads(data)
 
 
-def test_an_unpicklable_item_names_index_and_path_and_spares_the_others(
-    packer: Packer, unpacker: Unpacker
-) -> None:
+def test_an_unpicklable_item_names_index_and_path_and_spares_the_others(packer: Packer, unpacker: Unpacker) -> None:
     bad = {"model": Holder(fine=1, lock=threading.Lock())}
     packed = packer.dumps_many([1, bad, (2, [3])], start=10)
     assert list(packed.errors) == [1]
@@ -384,9 +378,7 @@ def test_functions_name_the_variable_that_cannot_be_pickled(packer: Packer) -> N
     def f(_: object) -> object:
         return lock
 
-    with pytest.raises(
-        FunctionNotSerializable, match=r"<locals>\.f's closure variable 'lock': cannot pickle"
-    ):
+    with pytest.raises(FunctionNotSerializable, match=r"<locals>\.f's closure variable 'lock': cannot pickle"):
         packer.dumps(f)
     g = by_value("import threading\ndb = [threading.Lock()]\ndef g(x):\n    return lambda: db", "g")
     with pytest.raises(FunctionNotSerializable, match=r"^g's global 'db'\[0\]: cannot pickle"):

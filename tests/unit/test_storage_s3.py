@@ -178,9 +178,7 @@ def test_short_and_empty_pages_are_not_the_last() -> None:
     assert list(storage.list("")) == keys
 
 
-@pytest.mark.parametrize(
-    "answer", [{}, {"IsTruncated": True}, {"IsTruncated": True, "NextContinuationToken": ""}]
-)
+@pytest.mark.parametrize("answer", [{}, {"IsTruncated": True}, {"IsTruncated": True, "NextContinuationToken": ""}])
 def test_an_error_behind_a_200_is_not_believed(answer: Answer) -> None:
     def twist(operation: str, send: Send, request: Answer) -> Answer:
         if operation in {"list_objects_v2", "put_object"} and len(lies) < 4:
@@ -222,9 +220,7 @@ def test_a_damaged_body_is_read_again(size: int) -> None:
             damaged.append(1)
             checksum = Crc32Checksum()
             checksum.update(answer["Body"].read())
-            answer["Body"] = StreamingChecksumBody(
-                io.BytesIO(b"?" * size), size, Crc32Checksum(), checksum.b64digest()
-            )
+            answer["Body"] = StreamingChecksumBody(io.BytesIO(b"?" * size), size, Crc32Checksum(), checksum.b64digest())
         return answer
 
     damaged: list[int] = []
@@ -249,9 +245,7 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("error", "kind", "words"), REFUSALS, ids=[f"{number}" for number in range(len(REFUSALS))]
-)
+@pytest.mark.parametrize(("error", "kind", "words"), REFUSALS, ids=[f"{number}" for number in range(len(REFUSALS))])
 def test_refusals_say_what_to_do(error: Exception, kind: type[Exception], words: str) -> None:
     pauses = Pauses()
     storage = opened(failing(error, "get_object"), pauses=pauses)

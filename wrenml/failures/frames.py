@@ -80,9 +80,7 @@ def build_traceback(rows: Iterable[Row]) -> TracebackType | None:
 def _place(stub: Any, nodes: list[Any], row: Row) -> tuple[CodeType, int]:  # noqa: ANN401  syntax trees
     """Return the stub's code as if it stood at that place, and its instruction that does."""
     file, name, _, line, *span = row
-    end_line, column, end_column = (
-        (line, -1, -1) if None in span else cast("tuple[int, int, int]", tuple(span))
-    )
+    end_line, column, end_column = (line, -1, -1) if None in span else cast("tuple[int, int, int]", tuple(span))
     for node in nodes:
         node.lineno, node.end_lineno, node.col_offset, node.end_col_offset = (
             line,

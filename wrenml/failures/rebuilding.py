@@ -36,9 +36,7 @@ def rebuild(text: Mapping[str, object], body: bytes | memoryview) -> BaseExcepti
     """
     if not body:
         return _remote_error(text, str(text.get("unpicklable", "it was not pickled")))
-    exc = survive(
-        lambda: _unpickle(body), lambda error: _remote_error(text, f"{type(error).__name__}: {error}")
-    )
+    exc = survive(lambda: _unpickle(body), lambda error: _remote_error(text, f"{type(error).__name__}: {error}"))
     sources = cast("Mapping[str, Mapping[str, str]]", text.get("sources", {}))
     survive(lambda: remember_sources(sources), lambda _: None)
     return exc

@@ -60,19 +60,12 @@ def _render_any(obj: object, limit: int, depth: int) -> str:
 def _render_container(obj: object, limit: int, depth: int) -> str:
     own = type(obj).__repr__
     if own is dict.__repr__ and isinstance(obj, Mapping):
-        return (
-            "{"
-            + _items((f"{k}: {v}" for k, v in _rendered(obj.items(), limit, depth)), len(obj), depth)
-            + "}"
-        )
+        return "{" + _items((f"{k}: {v}" for k, v in _rendered(obj.items(), limit, depth)), len(obj), depth) + "}"
     if own in _BRACKETS and isinstance(obj, list | tuple | set | frozenset) and obj:
         start, end = _BRACKETS[own]
         comma = "," if isinstance(obj, tuple) and len(obj) == 1 else ""
         return (
-            start
-            + _items((v for (v,) in _rendered(((v,) for v in obj), limit, depth)), len(obj), depth)
-            + comma
-            + end
+            start + _items((v for (v,) in _rendered(((v,) for v in obj), limit, depth)), len(obj), depth) + comma + end
         )
     names = getattr(type(obj), "__dataclass_fields__", None)
     if names and own.__qualname__.endswith(".__repr__") and hasattr(own, "__wrapped__"):

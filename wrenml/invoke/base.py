@@ -47,7 +47,15 @@ Event = FrameArrived | RequestOver | WorkerGone
 
 
 class Invoker(Protocol):
-    """Starts work; its outcomes are found in storage, or announced by `collect`."""
+    """Starts work; its outcomes are found in storage, or announced by `collect`.
+
+    Attributes
+    ----------
+    supervised : bool
+        Whether the end of a worker is always noticed: then requests need no lease beside its life.
+    """
+
+    supervised: bool
 
     def room(self, *, deep: bool) -> int:
         """How many requests can be sent now; `deep` counts workers that are about to be free."""

@@ -26,6 +26,8 @@ class InlineInvoker:
         Where outcomes are put.
     """
 
+    supervised = True
+
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._requests: deque[tuple[Request, bytes]] = deque()

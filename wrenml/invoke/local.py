@@ -13,6 +13,7 @@ import contextlib
 import os
 import selectors
 import signal
+import socket
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ _READ_BYTES = 1 << 16
 _SEGMENTS = 4  # of which it is known how far they were reported; what is reported twice counts once
 _TICK = 0.1  # seconds between looks at memory and floods
 _ALERT = 1.0  # seconds after the last request in which waiting is in ticks, so that a new request need not interrupt it
+_LOAD_SECONDS = 120.0  # how much longer than a call loading a job may take, where calls have a limit
 _STEAL_AFTER = 0.02  # seconds a call must have run before the calls behind it are given to an idle worker
 
 
@@ -61,6 +63,7 @@ class Worker:
     child: Child
     inbox: Inbox = field(default_factory=Inbox)
     sent: deque[Sent] = field(default_factory=deque)
+    head_since: float = 0.0
     specs: set[str] = field(default_factory=set)
     number: int = 0
     draining: bool = False
@@ -71,6 +74,20 @@ class Worker:
     def segment(self, sent: Sent) -> str:
         """Key of the object to which this worker appends the outcomes of a request."""
         return outcome_prefix(sent.name[0]) + self.child.name.hex()
+
+    def under_way(self) -> tuple[Limits, float]:
+        """The limits of what the worker is at, and since when it is at it.
+
+        What it is at may be the second request, if the reply to the first was not read yet, or no call yet: then
+        loading the job has a limit of its own.
+        """
+        number, since = self.child.running, self.child.running_since
+        if since is not None:
+            for sent in self.sent:
+                if sent.call(number) is not None:
+                    return sent.limits, since
+        head = self.sent[0].limits
+        return head._replace(timeout=None if head.timeout is None else head.timeout + _LOAD_SECONDS), self.head_since
 
     def stored(self, sent: Sent, reply: Reply) -> Stored:
         """Where a frame lies, which is taken note of."""
@@ -97,6 +114,8 @@ class LocalInvoker:
     starter : Starter, optional
         Starts the workers; it may have begun. Default: one for that storage and folder.
     """
+
+    supervised = True
 
     def __init__(self, storage: Storage, workers: int, folder: str, starter: Starter | None = None) -> None:
         self._storage = storage
@@ -146,7 +165,11 @@ class LocalInvoker:
             if best is None or len(worker.sent) < len(best.sent):
                 best = worker
         if best is None or len(self._workers) < self._size:
-            return self._start()
+            try:
+                return self._start()
+            except OSError:
+                if best is None:
+                    raise
         return best
 
     def invoke(self, request: Request, spec: bytes, limits: Limits) -> None:
@@ -154,6 +177,8 @@ class LocalInvoker:
         worker = self._choose()
         self._invoked = time.monotonic()
         name = (request.job, request.first, request.attempt)
+        if not worker.sent:
+            worker.head_since = self._invoked
         worker.sent.append(Sent(name, request, worker.number, limits, request.first + request.count))
         worker.number += request.count
         parts = pack_request(request, b"" if request.spec in worker.specs else spec)
@@ -237,6 +262,7 @@ class LocalInvoker:
                 self._events.append(FrameArrived(sent.name, reply.frame, worker.stored(sent, reply)))
             if reply.over:
                 worker.sent.popleft()
+                worker.head_since = time.monotonic()
                 self._events.append(RequestOver(sent.name, reply.next_call))
                 if not worker.sent and worker.draining:
                     worker.draining = False
@@ -289,9 +315,8 @@ class LocalInvoker:
         for worker in self._workers:
             if not worker.sent or worker.ending:
                 continue
-            limits = worker.sent[0].limits
-            since = worker.child.running_since
-            if limits.timeout is not None and since is not None and now - since >= limits.timeout:
+            limits, since = worker.under_way()
+            if limits.timeout is not None and now - since >= limits.timeout:
                 self._end(worker, Reason.out_of_time(worker.child.stacks(DUMP_SIGNAL)))
             elif look:
                 worker.child.stop_flood()
@@ -347,7 +372,8 @@ class LocalInvoker:
             self._selector.unregister(worker.child.sock)
             if worker.sent:
                 worker.child.kill()
-            worker.child.sock.shutdown(2)
+            with contextlib.suppress(OSError):  # it has ended
+                worker.child.sock.shutdown(socket.SHUT_RDWR)
         for worker in self._workers:
             worker.child.bury()
         self._workers.clear()

@@ -30,6 +30,7 @@ from wrenml.errors import (
     WrenmlError,
 )
 from wrenml.events import CallsRetried, CallsSettled, Event, Hook, JobEnded
+from wrenml.futures import Raw
 from wrenml.invoke.base import Event as Arrival
 from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
 from wrenml.monitor.arguments import Chunk
@@ -37,6 +38,7 @@ from wrenml.monitor.deliver import deliver, settle_many
 from wrenml.monitor.job import Job, Origin
 from wrenml.monitor.outcomes import CLIENT, ClientFrame, client_frame, known_frames, store, write_journal
 from wrenml.monitor.telling import Telling
+from wrenml.monitor.writing import Writing
 from wrenml.outcome import parse_frame
 from wrenml.retry import batch_size, is_short
 from wrenml.storage.base import Buffer
@@ -46,8 +48,6 @@ __all__ = ["Monitor"]
 
 _log = logging.getLogger("wrenml")
 
-# How long the arguments of single submits may wait to be written together. Whole maps are written at once.
-_WRITE_AFTER = 0.05
 # So many calls lost before they ran, and no success: the fault is not theirs, and the others would be lost too.
 _HOPELESS = 5
 
@@ -72,13 +72,12 @@ class Monitor:
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
         self._ready: deque[Job] = deque()
-        self._unwritten: deque[Job] = deque()
+        self._writing = Writing(self._lock)
         self._telling = Telling(self._lock)
         self._thread: threading.Thread | None = None
         self._closing = False
         self._refusal: WrenmlError | None = None
         self._asleep = False
-        self._write_at: float | None = None
         self._idle = threading.Condition(self._lock)
 
     # For the executor
@@ -101,8 +100,12 @@ class Monitor:
             self._jobs[job.id] = job
             if job.calls.unsettled:
                 self._queue(job)
-            self._to_write(job)
-            self._dispatch(job)
+            self._writing.add(job)
+            try:
+                self._dispatch(job)
+            except Exception as error:
+                self._abandon(job, WorkerCrashed(f"the calls could not be handed out: {error!r}"))
+                raise
             self._end_if_over(job)
             self._rouse()
         if not self._threaded:
@@ -119,12 +122,6 @@ class Monitor:
                 return
             for i in range(count):
                 job.calls.add(1, held=i in held)
-
-    def _to_write(self, job: Job) -> None:
-        if job not in self._unwritten:
-            self._unwritten.append(job)
-            due = time.monotonic() + (_WRITE_AFTER if job.written else 0.0)
-            self._write_at = min(due, self._write_at or due)
 
     def _rouse(self) -> None:
         """See to it that somebody waits, and not for longer than there is nothing to do."""
@@ -224,7 +221,7 @@ class Monitor:
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-        self._write(everything=True)
+        self._writing.write(everything=True)
         self._invoker.close()
 
     # The loop
@@ -232,7 +229,7 @@ class Monitor:
     def _run(self) -> None:
         try:
             while not self._closing:
-                self._write()
+                self._writing.write()
                 self._invoker.wait(self._patience())
                 self._step()
         except BaseException as error:  # whoever waits must learn that nobody settles futures any more
@@ -246,7 +243,7 @@ class Monitor:
         except KeyboardInterrupt:
             self.cancel(job, range(job.calls.total))
             raise
-        self._write(everything=True)
+        self._writing.write(everything=True)
 
     def _step(self, job: Job | None = None) -> None:
         with self._lock:
@@ -259,22 +256,9 @@ class Monitor:
     def _patience(self) -> float | None:
         with self._lock:
             due = [i.lease for job in [*self._jobs.values()] if job.plan.timeout for i in job.calls.in_flight]
-            soonest = min((time for time in [*due, self._write_at] if time is not None), default=None)
+            soonest = min((time for time in [*due, self._writing.due] if time is not None), default=None)
             self._asleep = soonest is None
         return None if soonest is None else max(0.0, soonest - time.monotonic())
-
-    def _write(self, *, everything: bool = False) -> None:
-        if self._write_at is None or not (everything or self._write_at <= time.monotonic()):
-            return
-        with self._lock:
-            self._write_at = None
-            jobs = list(self._unwritten)
-            self._unwritten.clear()
-        for job in jobs:
-            try:
-                job.write()
-            except WrenmlError as error:
-                _log.warning("wrenml: job %s cannot be attached to from elsewhere: %s", job.id, error)
 
     # Handing out
 
@@ -329,7 +313,7 @@ class Monitor:
 
     def _send(self, job: Job, invocation: Invocation) -> None:
         limits = job.limits(invocation)
-        if limits.timeout is not None:
+        if limits.timeout is not None and not self._invoker.supervised:
             invocation.lease = time.monotonic() + 120 + invocation.count * limits.timeout + 90
         job.in_flight += 1
         try:
@@ -458,9 +442,18 @@ class Monitor:
         _log.error("wrenml: the monitor failed", exc_info=error)
         self._refusal = WorkerCrashed(f"wrenml's monitor failed: {error!r}")
         for job in list(self._jobs.values()):
-            job.broken = WorkerCrashed(f"wrenml's monitor failed: {error!r}")
-            calls = [call for call in range(job.calls.total) if not job.calls.is_settled(call)]
-            self.fail(job, calls, job.broken)
+            self._abandon(job, self._refusal)
+        self._telling.tell()
+
+    def _abandon(self, job: Job, error: WrenmlError) -> None:
+        """Settle what is left of a job without storing it: nothing else can be relied on any more."""
+        failure: dict[str, object] = {"kind": "lost", "type": type(error).__name__, "message": str(error)}
+        with self._lock:
+            job.broken = error
+            rest = [call for call in range(job.calls.total) if job.calls.settle(call)]
+            self._telling.owe(settle_many(job, [(call, Raw(b"", 0, 0, error, failure)) for call in rest]))
+            self._jobs.pop(job.id, None)
+            self._idle.notify_all()
 
     def tell(self, event: Event) -> None:
         """Give an event to the hooks."""

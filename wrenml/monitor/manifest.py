@@ -15,7 +15,7 @@ from wrenml.errors import JobNotFoundError, KeyNotFoundError
 from wrenml.storage.base import Storage
 from wrenml.wire import manifest_key
 
-__all__ = ["Manifest", "new_job_id", "read_manifest", "write_manifest"]
+__all__ = ["JOB_ID_LENGTH", "Manifest", "new_job_id", "read_manifest", "write_manifest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,12 @@ class Manifest:
     began: str = ""  # when that process began, so that its id is not taken for another's
 
 
+JOB_ID_LENGTH = 16
+
+
 def new_job_id() -> str:
     """Make a job id: 16 hexadecimal digits, random from the first on."""
-    return os.urandom(8).hex()
+    return os.urandom(JOB_ID_LENGTH // 2).hex()
 
 
 def write_manifest(storage: Storage, manifest: Manifest, key: bytes) -> None:

@@ -133,9 +133,7 @@ class Batch:
     ) -> tuple[bytes, list[pickle.PickleBuffer], tuple[tuple[str, int], ...] | None]:
         # The last is None where the stream has no references.
         if not any(self._sharing.reference(part) for part in parts):
-            pickler = self._values or self._picklers.ValuePickler(
-                self._modules, ITEM_BLOB_FROM, self._as_input
-            )
+            pickler = self._values or self._picklers.ValuePickler(self._modules, ITEM_BLOB_FROM, self._as_input)
             self._values = None
             try:
                 stream, buffers = pickler.pickle(item)
@@ -153,9 +151,7 @@ class Batch:
         return stream, buffers, tuple(pickler.inputs)
 
     def _reference_pickler(self, threshold: int) -> Any:  # noqa: ANN401
-        return self._picklers.ReferencePickler(
-            self._modules, threshold, self._as_input, self._sharing.reference
-        )
+        return self._picklers.ReferencePickler(self._modules, threshold, self._as_input, self._sharing.reference)
 
     def _pack_shared(self, obj: object) -> Packed | None:
         pickler = self._reference_pickler(BLOB_FROM)

@@ -163,9 +163,7 @@ class _ResultPickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle 
         return super().reducer_override(obj)
 
 
-def pickle_result(
-    obj: object, threshold: int, refuse: Callable[[object], None]
-) -> tuple[bytes, list[PickleBuffer]]:
+def pickle_result(obj: object, threshold: int, refuse: Callable[[object], None]) -> tuple[bytes, list[PickleBuffer]]:
     """Return a result's stream and its buffers from `threshold` bytes on; `refuse` raises for some parts."""
     file = io.BytesIO()
     pickler = _ResultPickler(file, threshold, refuse)

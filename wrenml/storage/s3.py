@@ -131,9 +131,7 @@ class S3Storage:
         def send() -> Answer:
             page = self._bucket.send("list_objects_v2", holding="IsTruncated", Prefix=prefix, **place)
             if page["IsTruncated"] and not page.get("NextContinuationToken"):
-                raise IncompleteAnswerError(
-                    "a page that says neither where the next begins nor that it is the last"
-                )
+                raise IncompleteAnswerError("a page that says neither where the next begins nor that it is the last")
             return page
 
         return self._bucket.retried(send, "s3:ListBucket", prefix)
@@ -148,9 +146,7 @@ class S3Storage:
     def _delete_page(self, page: Sequence[str]) -> None:
         def send() -> list[dict[str, str]]:
             request = {"Objects": [{"Key": name} for name in page], "Quiet": True}
-            errors: list[dict[str, str]] = self._bucket.send("delete_objects", Delete=request).get(
-                "Errors", []
-            )
+            errors: list[dict[str, str]] = self._bucket.send("delete_objects", Delete=request).get("Errors", [])
             # What is deleted already may be deleted again, so the whole page is repeated.
             if errors and all(error["Code"] in _PASSING_DELETE_ERRORS for error in errors):
                 raise IncompleteAnswerError(f"{len(errors)} of {len(page)} objects are still there")

@@ -245,6 +245,7 @@ class _Around:
 
     def __init__(self, inner: Invoker) -> None:
         self.inner = inner
+        self.supervised = inner.supervised
         self.requests: list[Request] = []
 
     def room(self, *, deep: bool) -> int:

@@ -33,9 +33,7 @@ class OutcomesContract:
         raise NotImplementedError
 
     @staticmethod
-    def _commit(
-        storage: Storage, call: int, frame: bytes, attempt: int | None = None, writer: str = "w"
-    ) -> Commit:
+    def _commit(storage: Storage, call: int, frame: bytes, attempt: int | None = None, writer: str = "w") -> Commit:
         return storage.commit("j0b", call, [frame], attempt=attempt, writer=writer)
 
     def test_commit_says_where(self, storage: Storage) -> None:

@@ -116,13 +116,9 @@ class FlakyStorage:
         names = keys if isinstance(keys, str) else list(keys)
         self._run("delete", "\n".join(names), lambda: self._inner.delete(names))
 
-    def commit(
-        self, job: str, call: int, frame: Sequence[Buffer], *, attempt: int | None, writer: str
-    ) -> Commit:
+    def commit(self, job: str, call: int, frame: Sequence[Buffer], *, attempt: int | None, writer: str) -> Commit:
         """Commit a frame; see `wrenml.storage.base.Storage.commit`."""
-        return self._run(
-            "commit", job, lambda: self._inner.commit(job, call, frame, attempt=attempt, writer=writer)
-        )[0]
+        return self._run("commit", job, lambda: self._inner.commit(job, call, frame, attempt=attempt, writer=writer))[0]
 
     def frames(self, job: str) -> Iterator[tuple[str, int, Buffer]]:
         """Every committed frame of a job; see `wrenml.storage.base.Storage.frames`."""
@@ -135,9 +131,7 @@ class FlakyStorage:
             raise StorageUnavailableError(f"FlakyStorage refused to {verb} {key!r}, as it was told to.")
         answer = act()
         if strike is Strike.LOSE_ANSWER:
-            raise StorageUnavailableError(
-                f"FlakyStorage lost the answer to {verb} {key!r}, as it was told to."
-            )
+            raise StorageUnavailableError(f"FlakyStorage lost the answer to {verb} {key!r}, as it was told to.")
         return answer, strike
 
     def _next_strike(self, verb: str, key: str) -> Strike | None:
@@ -214,9 +208,7 @@ class SlowStorage:
         self._sleep(self._delay)
         self._inner.delete(keys)
 
-    def commit(
-        self, job: str, call: int, frame: Sequence[Buffer], *, attempt: int | None, writer: str
-    ) -> Commit:
+    def commit(self, job: str, call: int, frame: Sequence[Buffer], *, attempt: int | None, writer: str) -> Commit:
         """Commit a frame; see `wrenml.storage.base.Storage.commit`."""
         self._sleep(self._delay)
         return self._inner.commit(job, call, frame, attempt=attempt, writer=writer)
