@@ -67,9 +67,9 @@ def test_part_of_a_job_id(executor: wrenml.Executor) -> None:
 
 
 def test_the_futures_of_a_map_as_an_argument(executor: wrenml.Executor) -> None:
-    squares = executor.map(abs, [-1, -2])
+    squares: Any = executor.map(abs, [-1, -2])
     assert executor.map(total, [squares]).results() == [3]
-    assert executor.submit(total, squares).result()  # type: ignore[arg-type] == 3
+    assert executor.submit(total, squares).result() == 3
 
 
 def test_a_limit_that_passes_is_named(executor: wrenml.Executor) -> None:

@@ -45,6 +45,12 @@ def test_a_worker_has_the_variables_of_when_there_is_work(tmp_path: Path, monkey
     starter.close()
 
 
+@pytest.fixture
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("_own_cache")
 def test_a_worker_nobody_had_work_for_ends_with_the_executor() -> None:
     with wrenml.local_executor(workers=1) as executor:
         folder = Path(executor.session.storage.url.removeprefix("file://"), "workers")
@@ -52,6 +58,7 @@ def test_a_worker_nobody_had_work_for_ends_with_the_executor() -> None:
     assert os.listdir(folder) == []
 
 
+@pytest.mark.usefixtures("_own_cache")
 def test_no_worker_is_left_of_an_executor_that_could_not_be_made() -> None:
     with wrenml.local_executor(workers=1) as executor:
         folder = Path(executor.session.storage.url.removeprefix("file://"), "workers")

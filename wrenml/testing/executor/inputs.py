@@ -210,9 +210,9 @@ class FunctionsContract(ExecutorSuite):
         assert results == [2]
 
     def test_not_callable(self, executor: Executor) -> None:
-        """What cannot be called fails as the built-in `map` fails: where the result is asked for."""
-        with pytest.raises(TypeError, match="not callable"):
-            executor.map(3, [1]).results(timeout=PATIENCE)  # type: ignore[arg-type]
+        """What cannot be called is refused at submit, before anything is sent."""
+        with pytest.raises(ConfigError, match="cannot be called: 3"):
+            executor.map(3, [1])  # type: ignore[arg-type]
 
     def test_unpicklable_function(self, executor: Executor) -> None:
         """The error names the variable, at submit."""
