@@ -20,7 +20,13 @@ import pytest
 import wrenml
 from tests.faults import deeds
 from tests.faults.clients import ROOT, client
-from wrenml.errors import ArgumentNotSerializable, FunctionNotSerializable, RemoteError, ResultNotSerializable
+from wrenml.errors import (
+    ArgumentNotSerializable,
+    ConfigError,
+    FunctionNotSerializable,
+    RemoteError,
+    ResultNotSerializable,
+)
 
 PATIENCE = 60
 
