@@ -93,3 +93,9 @@ def test_a_debugger_in_a_worker(executor: wrenml.Executor) -> None:
 
 def _break() -> None:
     breakpoint()  # noqa: T100  # what is tested
+
+
+def test_the_last_of_several_tries_says_which_it_was(executor: wrenml.Executor) -> None:
+    error = executor.map(total, [[None]], retries=2)[0].exception()
+    assert error is not None
+    assert any("attempt 3" in note for note in error.__notes__)

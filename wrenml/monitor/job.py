@@ -266,7 +266,7 @@ class Job:
             error,
             job=self.id,
             index=call,
-            attempt=_attempt(raw) or max(1, self.calls.attempts_blamed(call)),
+            attempt=(_attempt(raw) or max(1, self.calls.attempts_blamed(call))) + _more_tries(text),
             argument=_text(text.get("argument")),
             output_tail=_text(text.get("log")),
         )
@@ -310,6 +310,12 @@ class Job:
 
 def _attempt(raw: Raw) -> int:
     return raw.origin.frame.attempt if isinstance(raw.origin, Origin) else 1
+
+
+def _more_tries(text: dict[str, object]) -> int:
+    """How often the worker ran the call again in place."""
+    tries = text.get("tries", 1)
+    return tries - 1 if isinstance(tries, int) else 0
 
 
 def _text(value: object) -> str | None:

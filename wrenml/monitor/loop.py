@@ -402,7 +402,8 @@ class Monitor:
     def _give_up_lost(self, job: Job, calls: list[int], suspect: int | None, cause: BaseException) -> None:
         times = max(job.calls.attempts_blamed(call) for call in calls)
         allowed = job.manifest.infra_retries
-        cause.add_note(f"wrenml: attempts: {times}, which is all that infra_retries={allowed} allows")
+        if times > allowed:
+            cause.add_note(f"wrenml: attempts: {times}, which is all that infra_retries={allowed} allows")
         if suspect is None:
             job.tally.lost += len(calls)
             if job.tally.lost >= _HOPELESS and not job.tally.succeeded:

@@ -211,7 +211,7 @@ class Runner:
     def _fail(
         self, call: int, extra: tuple[dict[str, object], bytes], retries: int = 0, started: int = 0, unpickled: int = 0
     ) -> None:
-        text, body = json.dumps(extra[0]).encode(), extra[1]
+        text, body = json.dumps(extra[0] | {"tries": retries + 1}).encode(), extra[1]
         now = monotonic_ns()
         started = started or now
         self._records.append(
