@@ -216,10 +216,6 @@ class Calls:
         """How often the call was running when its worker was lost."""
         return self._blame.get(call, 0)
 
-    def drop_pending(self) -> None:
-        """Forget what waits; for a job whose remaining calls were settled otherwise."""
-        self._pending.clear()
-
     def expired(self, now: float) -> list[Invocation]:
         """The invocations whose lease is over."""
         return [i for i in self._in_flight.values() if i.lease is not None and i.lease <= now]

@@ -159,7 +159,7 @@ class _Stream:
             items = self._source.pull(min(room, _PULL_CALLS))
             if items:
                 self._submit(items)
-            if len(items) < room and not self._source.more:
+            if not self._source.more:
                 self._session.monitor.close_job(self._job)
 
     def results(self) -> Iterator[object]:

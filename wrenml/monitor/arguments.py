@@ -118,11 +118,6 @@ class Arguments:
         self._chunks.append(chunk)
         self._segments += 1
 
-    @property
-    def unwritten(self) -> bool:
-        """Whether there is something for `write`."""
-        return bool(self._unwritten)
-
     def write(self) -> None:
         """Store what is not stored yet; small chunks together."""
         with self._lock:
@@ -223,11 +218,6 @@ class Arguments:
             if call in chunk.inputs:
                 inputs[i] = chunk.inputs[call]
         return PackedItems(b"".join(parts), offsets, {}, inputs)
-
-    @property
-    def has_inputs(self) -> bool:
-        """Whether any call has the result of another among its arguments."""
-        return any(chunk.inputs for chunk in self._chunks)
 
     def trim(self, is_through: Callable[[int, int], bool]) -> None:
         """Forget leading chunks all of whose calls are settled and which are stored."""

@@ -369,7 +369,7 @@ class Monitor:
         job.in_flight -= 1
         job.forget_key(invocation)
         if not job.calls.all_settled(invocation.first, invocation.stop):
-            cause = WorkerCrashed("the worker's report of these calls was refused")
+            cause = WorkerCrashed("the worker's report of these calls was refused (the log says why); run them again.")
             self._lose(job, invocation, None, cause, counted=True)
             return
         job.arguments.trim(job.calls.all_settled)

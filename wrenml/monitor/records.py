@@ -18,9 +18,9 @@ from wrenml.monitor.outcomes import CLIENT, JOURNAL
 from wrenml.outcome import Outcome, Status, parse_frame
 from wrenml.processes import is_alive
 from wrenml.storage.base import IN_MEMORY, Buffer, Storage
-from wrenml.wire import JobSpec, blob_key, decode_spec, outcome_prefix
+from wrenml.wire import outcome_prefix
 
-__all__ = ["Found", "Record", "output_of", "read_arguments", "read_job", "read_outcomes", "spec_of"]
+__all__ = ["Found", "Record", "output_of", "read_arguments", "read_job", "read_outcomes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +148,6 @@ def _journal(record: Record, data: Buffer) -> dict[int, int]:
         record.refused += 1
         return {}
     return dict(json.loads(text))
-
-
-def spec_of(storage: Storage, record: Record) -> JobSpec:
-    """The job spec of a job that was read."""
-    return decode_spec(bytes(storage.get(blob_key(record.manifest.spec))))
 
 
 def output_of(storage: Storage, found: Found) -> str:
