@@ -43,6 +43,15 @@ class Session:
         self._session: Any = None
         self._clients: dict[tuple[str, int], Any] = {}
 
+    @property
+    def region(self) -> str:
+        """The region that clients speak to; empty where none is configured."""
+        if self._region:
+            return self._region
+        with self._lock:
+            self._load()
+            return str(self._session.region_name or "")
+
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its client classes at run time
         """The client of a service, such as ``s3``; always the same one in a process."""
         key = service, os.getpid()
@@ -56,11 +65,9 @@ class Session:
             return self._clients[key]
 
     def _make(self, service: str) -> Any:  # noqa: ANN401 - see client
-        import boto3  # noqa: PLC0415 - takes 0.4 s
         from botocore.config import Config  # noqa: PLC0415 - comes with boto3
 
-        if self._session is None:
-            self._session = boto3.session.Session(profile_name=self._profile, region_name=self._region)
+        self._load()
         settings: dict[str, object] = {
             "retries": {"mode": "standard", "total_max_attempts": 1},
             "connect_timeout": _CONNECT_SECONDS,
@@ -73,6 +80,12 @@ class Session:
             settings["request_checksum_calculation"] = "when_required"
             settings["response_checksum_validation"] = "when_required"
         return self._session.client(service, endpoint_url=self._endpoint_url, config=Config(**settings))
+
+    def _load(self) -> None:
+        import boto3  # noqa: PLC0415 - takes 0.4 s
+
+        if self._session is None:
+            self._session = boto3.session.Session(profile_name=self._profile, region_name=self._region)
 
     def _has_own_endpoint(self, service: str) -> bool:
         names = ("AWS_ENDPOINT_URL", f"AWS_ENDPOINT_URL_{service.upper()}")
