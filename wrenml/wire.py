@@ -1,9 +1,9 @@
 """What travels from client to worker: the job spec, the request, and the names of the objects in storage.
 
-The four fields ``protocol``, ``storage``, ``job`` and ``calls`` of a request keep their meaning for ever, so that any
-worker can answer a newer request with an outcome that says so. Everything the calls of a job share is in the
-`JobSpec`, stored once under its digest; the request names the digest and is therefore small, and the trust anchor:
-all the worker fetches is checked against digests in it.
+The fields ``protocol``, ``storage``, ``owner``, ``job``, ``calls``, ``attempt`` and ``key`` of a request keep their
+meaning for ever, so that any worker can answer a newer request with an outcome that says so. Everything the calls of a
+job share is in the `JobSpec`, stored once under its digest; the request names the digest and is therefore small, and
+the trust anchor: all the worker fetches is checked against digests in it.
 
 Records are named tuples here and in `wrenml.outcome`: a worker's cold start has no time for dataclasses.
 """
@@ -191,6 +191,8 @@ class Request(NamedTuple):
     range: ArgumentRange | None = None
     inputs: tuple[Input, ...] = ()
     storage: str = ""
+    owner: str = ""  # the account that must own the storage's bucket
+    carried: bytes = b""  # the job spec itself, where it is small enough to travel
     sent: float = 0.0  # Unix time, seconds
     start_by: float | None = None  # Unix time, seconds
     not_after: float | None = None  # Unix time, seconds
@@ -209,10 +211,12 @@ def encode_request(request: Request) -> bytes:
     record = {
         "protocol": request.protocol,
         "storage": request.storage,
+        "owner": request.owner,
         "job": request.job,
         "calls": [request.first, request.count],
         "attempt": request.attempt,
         "spec": request.spec,
+        "carried": b64encode(request.carried).decode(),
         "key": b64encode(request.key).decode(),
         "offsets": list(request.offsets),
         "args": b64encode(request.args).decode(),
@@ -256,6 +260,7 @@ def _request(record: Mapping[str, object]) -> Request:
     inputs = values.pop("inputs")
     values["key"] = b64decode(str(values["key"]))
     values["args"] = b64decode(str(values["args"]))
+    values["carried"] = b64decode(str(values.get("carried", "")))
     values["offsets"] = tuple(values["offsets"])
     return Request(
         first=first,

@@ -240,7 +240,7 @@ def test_large_arguments_and_results_travel(environment: LambdaEnvironment, new_
 
 def test_another_protocol_is_answered_by_an_outcome(environment: LambdaEnvironment, new_job: NewJob) -> None:
     job = new_job(operator.neg, [1])
-    event = {name: job.event()[name] for name in ("storage", "job", "calls", "key", "attempt")}
+    event = {name: job.event()[name] for name in ("storage", "owner", "job", "calls", "key", "attempt")}
 
     answer = environment.invoke({"protocol": 99, "news": {}, **event})
 

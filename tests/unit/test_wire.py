@@ -42,7 +42,7 @@ def test_key_table() -> None:
 def test_golden_request() -> None:
     request = Request(job="j", first=1, count=2, attempt=3, spec="s", key=b"k", offsets=(0, 1, 2), args=b"ab")
     assert encode_request(request) == (
-        b'{"protocol":1,"storage":"","job":"j","calls":[1,2],"attempt":3,"spec":"s","key":"aw==","offsets":[0,1,2],'
+        b'{"protocol":1,"storage":"","owner":"","job":"j","calls":[1,2],"attempt":3,"spec":"s","carried":"","key":"aw==","offsets":[0,1,2],'
         b'"args":"YWI=","range":null,"inputs":[],"sent":0.0,"start_by":null,"not_after":null,"cancel":"","part":1,"depth":0}'
     )
 

@@ -38,7 +38,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self._storages: dict[str, Storage] = {}
-        self.remote = Remote(str(folder), memory_mb=1024, open_with=lambda url: self._storages[url])
+        self.remote = Remote(str(folder), memory_mb=1024, open_with=lambda url, _: self._storages[url])
 
     def job(self, fn: object, items: list[Any], **settings: object) -> SentJob:
         return SentJob(MemoryStorage(), fn, items, settings)
@@ -202,7 +202,7 @@ def test_a_kill_near_the_memory_limit_is_out_of_memory(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     job = SentJob(MemoryStorage(), grow, [100])
-    remote = Remote(str(tmp_path), memory_mb=100, open_with=lambda _: job.storage)
+    remote = Remote(str(tmp_path), memory_mb=100, open_with=lambda *_: job.storage)
     try:
         remote.handle(job.event(), lambda: MINUTE_MS)
     finally:

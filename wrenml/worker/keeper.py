@@ -7,7 +7,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,12 +22,30 @@ from wrenml.worker.pipe import pack_request
 from wrenml.worker.relay import ChildGone, Line, Message
 from wrenml.worker.supervisor import Child, Death, Lifeline
 
-__all__ = ["Keeper", "Stop"]
+__all__ = ["Bounds", "Keeper", "Stop"]
 
 _TICK = 0.25  # seconds between looks at what the child writes
 _PATIENCE = 5.0  # seconds a child may take nothing of what it has asked for
 _NEARLY = 0.9  # of the memory there is: who is killed while using this much was killed for it
 _PEAK_KB = 1024 if sys.platform == "darwin" else 1
+
+
+class Bounds(NamedTuple):
+    """What ends a request.
+
+    Parameters
+    ----------
+    limits : Limits
+        Of each call.
+    ends : float
+        The monotonic time at which the child is killed, whatever it does.
+    cancelled : callable
+        Tells whether nobody wants its outcomes any more.
+    """
+
+    limits: Limits
+    ends: float
+    cancelled: Callable[[], bool] = lambda: False
 
 
 class Stop(NamedTuple):
@@ -67,8 +85,7 @@ class _Run:
     request: Request
     base: int
     key: bytes
-    limits: Limits
-    ends: float
+    bounds: Bounds
     parts: Parts
     storage: Objects
     next_call: int
@@ -116,7 +133,7 @@ class Keeper:
             self._specs: set[str] = set()
         return self._child, self._line
 
-    def run(self, request: Request, spec: bytes, limits: Limits, ends: float, parts: Parts, storage: Objects) -> Stop:
+    def run(self, request: Request, spec: bytes, bounds: Bounds, parts: Parts, storage: Objects) -> Stop:
         """Run a request until it is over or the child is gone.
 
         Parameters
@@ -125,10 +142,8 @@ class Keeper:
             What to run.
         spec : bytes
             Its job spec.
-        limits : Limits
-            Of each call.
-        ends : float
-            The monotonic time at which the child is killed, whatever it does.
+        bounds : Bounds
+            What ends it early.
         parts : Parts
             Is given the outcomes.
         storage : Objects
@@ -137,7 +152,7 @@ class Keeper:
         child, line = self.start()
         fresh = not self._number
         # The child seals with a key of its own: the invocation's stays with its supervisor.
-        run = _Run(request, self._number, os.urandom(32), limits, ends, parts, storage, request.first)
+        run = _Run(request, self._number, os.urandom(32), bounds, parts, storage, request.first)
         self._number += request.count
         parcel = pack_request(request._replace(key=run.key), b"" if request.spec in self._specs else spec)
         self._specs.add(request.spec)
@@ -174,11 +189,15 @@ class Keeper:
             return _TICK
         now = time.monotonic()
         child.stop_flood()
-        if now >= run.ends:
+        bounds = run.bounds
+        if now >= bounds.ends:
             self._end(child, run, Reason.deadline(child.stacks(DUMP_SIGNAL)))
             return _TICK
-        wait = min(_TICK, run.ends - now)
-        since, limit = child.running_since, run.limits.timeout
+        if bounds.cancelled():
+            self._end(child, run, Reason.CANCELLED)
+            return _TICK
+        wait = min(_TICK, bounds.ends - now)
+        since, limit = child.running_since, bounds.limits.timeout
         if limit is None or since is None or child.running <= run.base:
             return wait
         if now - since >= limit:
@@ -209,7 +228,7 @@ class Keeper:
         death = self._bury(child)
         if run.reason is None:
             run.reason = self._out_of_memory(death)
-        cause, final = ending(run.reason, death, run.limits._replace(memory_mb=self._memory_mb))
+        cause, final = ending(run.reason, death, run.bounds.limits._replace(memory_mb=self._memory_mb))
         return Stop(run.next_call, cause, final, suspect, run.reason, death.output, fresh)
 
     def _bury(self, child: Child) -> Death:

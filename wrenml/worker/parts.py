@@ -42,6 +42,8 @@ class Parts:
         Eight bytes that name this environment in outcomes.
     until : float
         The monotonic time until which a storage that cannot be reached is asked again.
+    began : float, optional
+        The monotonic time from which the environment is billed for this invocation. Default: now.
 
     Attributes
     ----------
@@ -50,11 +52,14 @@ class Parts:
         and were therefore not written.
     """
 
-    def __init__(self, request: Request, storage: Storage, writer: bytes, until: float) -> None:
+    def __init__(
+        self, request: Request, storage: Storage, writer: bytes, until: float, began: float | None = None
+    ) -> None:
         self._request = request
         self._storage = storage
         self._writer = writer
         self._until = until
+        self._began = time.monotonic() if began is None else began
         self._entries: dict[int, _Entry] = {}
         self._size = max(request.part, 1)
         self._stop = request.first + request.count
@@ -126,6 +131,7 @@ class Parts:
             self.late += 1
             return
         bodies = [entry.body for entry in entries if len(entry.body)]
+        began, self._began = self._began, time.monotonic()
         head = seal_frame(
             request.key,
             request.job,
@@ -138,6 +144,7 @@ class Parts:
             sent=request.sent,
             stored=now,
             worker=self._writer,
+            busy=self._began - began,
         )
         self._cold = False
         lost = RECORD.unpack(entries[0].record)[1] == Status.LOST

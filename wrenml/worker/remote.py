@@ -31,10 +31,12 @@ from wrenml.errors import (
     WrenmlError,
 )
 from wrenml.outcome import Status
+from wrenml.processes import age
 from wrenml.storage import Storage, open_storage
 from wrenml.wire import PROTOCOL, JobSpec, Request, blob_key, decode_request, decode_spec
-from wrenml.worker.endings import Limits
-from wrenml.worker.keeper import Keeper, Stop
+from wrenml.worker.cancelling import Cancellation
+from wrenml.worker.endings import Limits, Reason
+from wrenml.worker.keeper import Bounds, Keeper, Stop
 from wrenml.worker.parts import Parts
 
 __all__ = ["Remote"]
@@ -55,7 +57,7 @@ class Remote:
     memory_mb : int, optional
         What all processes of the environment may use together. Default: not known.
     open_with : callable
-        Opens a storage from its URL. Default: `wrenml.storage.open_storage`.
+        Opens a storage from its URL and its bucket's owner. Default: `wrenml.storage.open_storage`.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class Remote:
         folder: str | None = None,
         *,
         memory_mb: int | None = None,
-        open_with: Callable[[str], Storage] | None = None,
+        open_with: Callable[[str, str], Storage] | None = None,
     ) -> None:
         folder = folder or f"{os.environ.get('TMPDIR', '/tmp')}/wrenml-{os.getpid()}"  # noqa: S108
         self._keeper = Keeper(
@@ -72,10 +74,11 @@ class Remote:
             path=[entry for entry in sys.path if entry],
             threads=max(1, (memory_mb or 0) // _MB_PER_CPU),
         )
-        self._open = open_with or open_storage
+        self._open = open_with or _open_owned
         self._name = os.urandom(8)
-        self._storages: dict[str, Storage] = {}
+        self._storages: dict[tuple[str, str], Storage] = {}
         self._specs: dict[str, tuple[bytes, JobSpec]] = {}
+        self._boot = 0.0  # seconds that were billed before the first request
 
     @classmethod
     def on_lambda(cls) -> Remote:
@@ -83,6 +86,7 @@ class Remote:
         size = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
         remote = cls(memory_mb=int(size) if size.isdecimal() else None)
         remote._keeper.start()
+        remote._boot = age()
         return remote
 
     def handle(self, event: Mapping[str, object], remaining_ms: Callable[[], int]) -> dict[str, object]:
@@ -108,6 +112,7 @@ class Remote:
         StorageError
             If outcomes could not be written.
         """
+        began, self._boot = time.monotonic() - self._boot, 0.0
         left = remaining_ms() / 1000
         ends = time.monotonic() + left - min(_RESERVE, left * _SHARE)
         try:
@@ -117,7 +122,7 @@ class Remote:
         refused = _too_late(request)
         if refused:
             return {"refused": refused}
-        parts = Parts(request, self._storage(request.storage), self._name, ends)
+        parts = Parts(request, self._storage(request), self._name, ends)
         calls = range(request.first, request.first + request.count)
         try:
             spec, limits = self._spec(request)
@@ -126,26 +131,31 @@ class Remote:
         except WrenmlError as error:
             parts.fail(calls, error)
         else:
-            self._run(request, calls, spec, limits, min(ends, _last_moment(request)), parts)
+            cancelled = Cancellation(request, self._storage(request))
+            if cancelled():
+                return {"refused": "cancelled"}
+            bounds = Bounds(limits, min(ends, _last_moment(request)), cancelled)
+            self._run(request, calls, spec, bounds, parts)
         return _counts(parts)
 
-    def _storage(self, url: str) -> Storage:
-        if url not in self._storages:
-            self._storages[url] = self._open(url)
-        return self._storages[url]
+    def _storage(self, request: Request) -> Storage:
+        place = request.storage, request.owner
+        if place not in self._storages:
+            self._storages[place] = self._open(*place)
+        return self._storages[place]
 
     def _answer_newer(self, event: Mapping[str, object], error: VersionMismatchError, ends: float) -> dict[str, object]:
         request = _envelope(event)
         if request is None:
             raise error
-        parts = Parts(request, self._storage(request.storage), self._name, ends)
+        parts = Parts(request, self._storage(request), self._name, ends)
         parts.fail(range(request.first, request.first + request.count), error)
         return _counts(parts)
 
     def _spec(self, request: Request) -> tuple[bytes, Limits]:
         digest = request.spec
         if digest not in self._specs:
-            data = bytes(self._storage(request.storage).get(blob_key(digest)))
+            data = request.carried or bytes(self._storage(request).get(blob_key(digest)))
             if sha256(data).hexdigest() != digest:
                 raise AuthenticationError("the stored job spec is not the one that the request names")
             while len(self._specs) >= _KEPT_SPECS:
@@ -154,15 +164,17 @@ class Remote:
         data, spec = self._specs[digest]
         return data, Limits(spec.timeout)
 
-    def _run(self, request: Request, calls: range, spec: bytes, limits: Limits, ends: float, parts: Parts) -> None:
-        storage = self._storage(request.storage)
+    def _run(self, request: Request, calls: range, spec: bytes, bounds: Bounds, parts: Parts) -> None:
+        storage = self._storage(request)
         waiting = deque([calls])
         suspects: set[int] = set()
         while waiting:
             some = waiting.popleft()
-            stop = self._keeper.run(_only(request, some), spec, limits, ends, parts, storage)
+            stop = self._keeper.run(_only(request, some), spec, bounds, parts, storage)
             if stop.cause is None:
                 again = [range(stop.next_call, some.stop)]
+            elif stop.reason == Reason.CANCELLED:
+                return
             elif stop.reason is not None and stop.reason.what == "deadline":
                 self._out_of_time(stop, request, parts)
                 return
@@ -204,6 +216,10 @@ def _after_death(stop: Stop, some: range, parts: Parts, suspects: set[int], *, a
     return [before, after]
 
 
+def _open_owned(url: str, owner: str) -> Storage:
+    return open_storage(url, bucket_owner=owner or None)
+
+
 def _only(request: Request, calls: range) -> Request:
     begin = calls.start - request.first
     offsets = request.offsets[begin : begin + len(calls) + 1]
@@ -230,7 +246,7 @@ def _envelope(event: Mapping[str, object]) -> Request | None:
     try:
         request = decode_request(
             {"protocol": PROTOCOL, "offsets": (), "args": "", "range": None, "inputs": (), "spec": ""}
-            | {name: event[name] for name in ("storage", "job", "calls", "key", "attempt")}
+            | {name: event[name] for name in ("storage", "owner", "job", "calls", "key", "attempt")}
         )
     except (KeyError, WireError):
         return None
