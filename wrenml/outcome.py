@@ -21,15 +21,16 @@ from typing import NamedTuple
 from wrenml.auth import TAG_SIZE, tag, verify
 from wrenml.errors import AuthenticationError, WireError
 
-__all__ = ["HEAD_SIZE", "RECORD", "Frame", "Outcome", "Status", "Timings", "parse_frame", "seal_frame"]
+__all__ = ["HEAD_SIZE", "RECORD", "Frame", "Outcome", "Status", "Timings", "frame_extent", "parse_frame", "seal_frame"]
 
 Buffer = bytes | bytearray | memoryview | mmap.mmap
 
 MAGIC = b"wrn1"
-_HEAD = struct.Struct("<4sBBHIIQIIQdd8s32s")
+_HEAD = struct.Struct("<4sBBeIIQIIQdd8s32s")
 HEAD_SIZE = _HEAD.size + TAG_SIZE
 RECORD = struct.Struct("<QBBHIdQIQ")  # call, status, retries, -, extra bytes, started, ran ns, unpickled us, body bytes
 _COLD = 1
+_MOST_BUSY = 65_000.0  # seconds; what half a precision's sixteen bits can hold
 
 
 class Status:
@@ -71,7 +72,7 @@ class _Head(NamedTuple):
     magic: bytes
     version: int
     flags: int
-    padding: int
+    busy: float
     calls: int
     attempt: int
     first: int
@@ -127,6 +128,11 @@ class Frame:
         return bool(self._head.flags & _COLD)
 
     @property
+    def busy(self) -> float:
+        """What the environment is billed for since its last frame of this invocation, seconds (0.1 % precise)."""
+        return self._head.busy
+
+    @property
     def peak_mb(self) -> float:
         """Peak memory of the worker, MB."""
         return self._head.peak_kb / 1024
@@ -135,6 +141,11 @@ class Frame:
     def body_bytes(self) -> int:
         """Length of all bodies together, bytes."""
         return self._head.body_bytes
+
+    @property
+    def body_sha256(self) -> bytes:
+        """Digest of all bodies together."""
+        return self._head.body_sha256
 
     def records(self) -> Iterator[tuple[int, int, int, int, int, float, int, int, int]]:
         """Iterate over the raw records: the hot path of settling."""
@@ -178,6 +189,19 @@ class Frame:
             )
 
 
+def frame_extent(data: Buffer) -> tuple[int, int]:
+    """How many bytes the frame that begins here has: without its bodies, and with them.
+
+    The numbers are not authenticated. What is no frame is taken to be as long as it is.
+    """
+    view = memoryview(data)
+    if len(view) < HEAD_SIZE or view[:4] != MAGIC:
+        return len(view), len(view)
+    head = _Head._make(_HEAD.unpack(view[: _HEAD.size]))
+    extent = HEAD_SIZE + head.calls * RECORD.size + head.extra_bytes
+    return extent, extent + head.body_bytes
+
+
 def seal_frame(  # noqa: PLR0913  # the fields of the head
     key: bytes,
     job: str,
@@ -191,6 +215,7 @@ def seal_frame(  # noqa: PLR0913  # the fields of the head
     sent: float = 0.0,
     stored: float = 0.0,
     worker: bytes = b"",
+    busy: float = 0.0,
 ) -> bytes:
     """Return head, records and extras of a frame; the bodies follow them.
 
@@ -216,6 +241,8 @@ def seal_frame(  # noqa: PLR0913  # the fields of the head
         Unix time, seconds.
     worker : bytes
         Eight bytes that name the worker.
+    busy : float
+        What the environment is billed for since its start, the request, or its last frame; seconds.
     """
     digest = sha256()
     size = 0
@@ -224,8 +251,8 @@ def seal_frame(  # noqa: PLR0913  # the fields of the head
         size += len(body) if isinstance(body, bytes) else memoryview(body).nbytes
     first, attempt = invocation
     head = _HEAD.pack(
-        MAGIC, 1, _COLD if cold else 0, 0, len(records) // RECORD.size, attempt, first, min(peak_kb, 0xFFFFFFFF),
-        len(extras), size, sent, stored, worker, digest.digest(),
+        MAGIC, 1, _COLD if cold else 0, min(busy, _MOST_BUSY), len(records) // RECORD.size, attempt, first,
+        min(peak_kb, 0xFFFFFFFF), len(extras), size, sent, stored, worker, digest.digest(),
     )  # fmt: skip
     signed = tag(key, b"outcome", job.encode(), head, records, extras)
     return b"".join((head, signed, records, extras))

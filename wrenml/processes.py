@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import cache
 
-__all__ = ["began", "is_alive"]
+__all__ = ["age", "began", "is_alive"]
 
 
 @cache
@@ -16,6 +17,12 @@ def began(pid: int) -> str:
     """
     fields = _fields(pid)
     return fields[19].decode() if fields else ""
+
+
+def age() -> float:
+    """How long this process has been running, seconds; 0 where that cannot be told."""
+    fields = _fields(os.getpid())
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def is_alive(pid: int, since: str) -> bool:
