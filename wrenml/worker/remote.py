@@ -18,7 +18,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from wrenml.errors import (
@@ -58,6 +58,8 @@ class Remote:
         What all processes of the environment may use together. Default: not known.
     open_with : callable
         Opens a storage from its URL and its bucket's owner. Default: `wrenml.storage.open_storage`.
+    path : sequence of str, optional
+        Folders the child imports from, beside the interpreter's own. Default: those of this process.
     """
 
     def __init__(
@@ -66,12 +68,13 @@ class Remote:
         *,
         memory_mb: int | None = None,
         open_with: Callable[[str, str], Storage] | None = None,
+        path: Sequence[str] | None = None,
     ) -> None:
         folder = folder or f"{os.environ.get('TMPDIR', '/tmp')}/wrenml-{os.getpid()}"  # noqa: S108
         self._keeper = Keeper(
             folder,
             memory_mb=memory_mb,
-            path=[entry for entry in sys.path if entry],
+            path=[entry for entry in sys.path if entry] if path is None else path,
             threads=max(1, (memory_mb or 0) // _MB_PER_CPU),
         )
         self._open = open_with or _open_owned
@@ -122,7 +125,7 @@ class Remote:
         refused = _too_late(request)
         if refused:
             return {"refused": refused}
-        parts = Parts(request, self._storage(request), self._name, ends)
+        parts = Parts(request, self._storage(request), self._name, ends, began)
         calls = range(request.first, request.first + request.count)
         try:
             spec, limits = self._spec(request)
@@ -192,6 +195,10 @@ class Remote:
             parts.fail([stop.suspect], cause, Status.LOST, stop.output)
         unstarted = WorkerLost(f"the invocation's time was over before this call could start or end. {cause}")
         parts.fail(range(request.first, request.first + request.count), unstarted, Status.LOST)
+
+    def kill(self) -> None:
+        """End the child at once, whatever it runs; for another thread than that which `handle` was called in."""
+        self._keeper.kill()
 
     def close(self) -> None:
         """End the child."""
