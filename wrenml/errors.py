@@ -20,6 +20,7 @@
     │   ├── CallTimeout (TimeoutError)
     │   ├── CallExited
     │   ├── CallCancelled (CancelledError)
+    │   ├── CostLimitReached
     │   ├── InputFailed
     │   ├── InitializerFailed (BrokenExecutor)
     │   ├── RemoteError                     the user's exception, where it cannot be rebuilt here
@@ -48,6 +49,7 @@ __all__ = [
     "CallExited",
     "CallTimeout",
     "ConfigError",
+    "CostLimitReached",
     "ExecutorClosedError",
     "FunctionNotSerializable",
     "InitializerFailed",
@@ -159,6 +161,10 @@ class CallExited(CallError):
 
 class CallCancelled(CallError, CancelledError):
     """The call was cancelled."""
+
+
+class CostLimitReached(CallError):
+    """The job has cost what max_cost allows, so the call was not started."""
 
 
 class InputFailed(CallError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from wrenml.costs import FREE, Cost
+
 __all__ = ["CallsRetried", "CallsSettled", "Event", "Hook", "JobEnded", "JobStarted"]
 
 
@@ -18,16 +20,21 @@ class JobStarted(NamedTuple):
     closed: bool
     progress: bool | None = None
     single: bool = False
+    estimate: str = ""  # of what it may cost, in words
 
 
 class CallsSettled(NamedTuple):
-    """Calls got their outcomes; `seconds` is how long they ran, together."""
+    """Calls got their outcomes.
+
+    `seconds` is how long they ran, together; `spent` what the job has cost so far, dollars, None if nothing can.
+    """
 
     job: str
     succeeded: int
     failed: int
     cancelled: int
     seconds: float
+    spent: float | None = None
 
 
 class CallsRetried(NamedTuple):
@@ -39,11 +46,12 @@ class CallsRetried(NamedTuple):
 
 
 class JobEnded(NamedTuple):
-    """All calls of a closed job have their outcomes; `wall` is seconds since it started."""
+    """All calls of a closed job have their outcomes; `wall` is seconds since it started, `cost` what it cost."""
 
     job: str
     wall: float
     interrupted: bool = False
+    cost: Cost = FREE
 
 
 Event = JobStarted | CallsSettled | CallsRetried | JobEnded

@@ -80,6 +80,15 @@ def test_costs_add_up(one: Usage, two: Usage) -> None:
     assert both.dollars == pytest.approx(sum(both.items.values()))
 
 
+def test_costs_of_several_places_add_up() -> None:
+    one, two = cost_of(INLINE, X86), cost_of(OBJECTS, Place("moon-1", "arm64", 128))
+    both = one + two + Cost()
+    assert Cost() + both == both
+    assert both.dollars == pytest.approx(one.dollars + two.dollars) == pytest.approx(sum(both.items.values()))
+    assert (both.region, both.arch, both.assumed) == ("several", "several", ("Lambda", "S3", "logs"))
+    assert both.requests == {"invoke": 2000, "put": 3000, "list": 60, "get": 5000}
+
+
 @pytest.mark.parametrize(
     ("amount", "text"),
     [
@@ -99,11 +108,19 @@ class TestMeter:
     def test_billed_by_the_millisecond_rounded_up(self) -> None:
         meter = Meter(JOB, Place("us-east-1", "x86_64", 1024))
         meter.invoked()
-        meter.ran(0.0101, size=100, over=False)
+        meter.ran(0.0101, size=100)
         assert meter.usage == Usage(gb_seconds=0.011, invocations=1, puts=1, stored_bytes=100)
-        meter.ran(1.0, memory_mb=2048, cold=True, size=50)
+        meter.ran(1.0, 2048, cold=True, size=50)
+        meter.ended(2048)
         assert meter.usage.gb_seconds == pytest.approx(0.011 + 2 * 1.03)
         assert (meter.usage.puts, meter.usage.gets, meter.usage.stored_bytes) == (2, 1, 150)
+
+    def test_a_function_is_billed_whole_whatever_a_call_wants_of_it(self) -> None:
+        meter = Meter(JOB, Place("us-east-1", "x86_64", 1024, sizes=(1024, 4096)))
+        meter.ran(1.0)
+        meter.ran(1.0, 512)
+        meter.ran(1.0, 2000)
+        assert meter.usage.gb_seconds == 1 + 1 + 4
 
     def test_requests_go_to_the_job_they_are_for(self) -> None:
         requests = Requests()
@@ -134,6 +151,7 @@ class TestMeter:
         meter = Meter(JOB, X86, limit=0.01)
         meter.invoked()
         meter.ran(1.0, size=10)
+        meter.ended()
         sent = 1
         while meter.affords(call_limit=60):
             meter.invoked()
@@ -147,6 +165,7 @@ class TestMeter:
         while meter.affords():
             meter.invoked()
             meter.ran(2.0, size=10)
+            meter.ended()
         assert 0.0009 < meter.cost.dollars <= 0.001
 
     def test_one_call_is_always_tried(self) -> None:

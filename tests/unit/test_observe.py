@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wrenml.costs import Place, Usage, cost_of
 from wrenml.events import CallsRetried, CallsSettled, Event, JobEnded, JobStarted
 from wrenml.executors import inline_executor
 from wrenml.observe import Log, Progress, Screen, say_backend, standard_hooks, warn_large_function
@@ -167,7 +168,26 @@ def test_the_last_line(counts: Counts, text: str) -> None:
     assert last_line(JOB, "score", counts) == f"wrenml: {text}"
 
 
+def test_the_last_line_has_the_cost() -> None:
+    cost = cost_of(Usage(gb_seconds=1234.5, invocations=3), Place("us-east-1", "x86_64", 1024))
+    line = last_line(JOB, "score", Counts(3, 3, elapsed=2.0), cost)
+    assert line.endswith("3 calls · $0.021 (1,234 GB-s) · no failures")
+
+
 class TestProgress:
+    def test_costs_are_shown_before_meanwhile_and_after(self, eventually: Callable[..., None]) -> None:
+        stream = Stream()
+        progress = Progress(Screen(stream))
+        progress(JobStarted(JOB, "score", "aws", 40, 2, closed=True, estimate="at most $2.04"))
+        assert stream.getvalue().endswith("aws, 2 workers · at most $2.04\n")
+        progress(CallsSettled(JOB, 10, 0, 0, 5.0, spent=0.0123))
+        eventually(lambda: "25 % · 10/40 done · 2 running · 28 queued · $0.012" in stream.getvalue())
+        progress(CallsSettled(JOB, 30, 0, 0, 5.0, spent=0.05))
+        progress(JobEnded(JOB, 4.0, cost=cost_of(Usage(gb_seconds=3000), Place("us-east-1", "x86_64", 1024))))
+        glass = Glass()
+        glass.feed(stream.getvalue())
+        assert glass.text.endswith("(10.0 s) · $0.050 (3,000 GB-s) · no failures")
+
     def test_a_bar_between_two_lines(self, eventually: Callable[..., None]) -> None:
         stream = Stream()
         progress = Progress(Screen(stream))

@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
-from wrenml.costs.cost import Cost, Place, Usage, cost_of, in_dollars
+from wrenml.costs.cost import FREE, Cost, Place, Usage, cost_of, in_dollars
 from wrenml.costs.estimate import Estimate, estimate
 from wrenml.costs.meter import Meter, Requests
 from wrenml.costs.prices import Prices, prices_of
 
 __all__ = [
+    "FREE",
     "Cost",
     "Estimate",
     "Meter",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Final
 
 from wrenml.costs.prices import prices_of
 
-__all__ = ["LOG_BYTES", "Cost", "Place", "Usage", "cost_of", "in_dollars"]
+__all__ = ["FREE", "LOG_BYTES", "Cost", "Place", "Usage", "cost_of", "in_dollars"]
 
 LOG_BYTES = 1200
 """Bytes that Lambda itself logs of an invocation: its start, end and report as JSON."""
@@ -31,13 +32,22 @@ class Place:
     memory_mb : int
         Of a function, MB.
     timeout : float
-        The longest that an invocation may last, seconds.
+        The longest that an invocation may last, seconds. Default: 900.
+    sizes : tuple of int
+        The memory of all functions there are, MB, rising. Default: that one.
     """
 
     region: str
     arch: str
     memory_mb: int
     timeout: float = 900.0
+    sizes: tuple[int, ...] = ()
+
+    def function_mb(self, wanted: int | None) -> int:
+        """Memory of the function that runs a call which wants so much, MB."""
+        if wanted is None:
+            return self.memory_mb
+        return next((size for size in self.sizes if size >= wanted), wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ class Cost:
         The dollars, by what they are for: ``compute``, ``invocations``, ``requests`` (of S3), ``storage``
         (until it expires), ``logs``.
     region, arch : str
-        Where; empty for what cost nothing.
+        Where; empty for what cost nothing, ``several`` for what was added up.
     priced_on : str
         Date of the price table.
     assumed : tuple of str
@@ -99,6 +109,26 @@ class Cost:
 
     def __str__(self) -> str:
         return in_dollars(self.dollars)
+
+    def __add__(self, other: Cost) -> Cost:
+        if not other.priced_on:
+            return self
+        if not self.priced_on:
+            return other
+        return Cost(
+            dollars=self.dollars + other.dollars,
+            gb_seconds=self.gb_seconds + other.gb_seconds,
+            requests={name: self.requests[name] + other.requests[name] for name in self.requests},
+            items={name: self.items[name] + other.items[name] for name in self.items},
+            region=self.region if self.region == other.region else "several",
+            arch=self.arch if self.arch == other.arch else "several",
+            priced_on=self.priced_on,
+            assumed=tuple(dict.fromkeys((*self.assumed, *other.assumed))),
+        )
+
+
+FREE: Final = Cost()
+"""What local calls cost."""
 
 
 def cost_of(usage: Usage, place: Place) -> Cost:

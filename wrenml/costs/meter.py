@@ -91,30 +91,41 @@ class Meter:
         """Take note that Lambda has taken an invocation."""
         self._invocations += 1
 
-    def ran(
-        self, seconds: float, *, memory_mb: int | None = None, cold: bool = False, size: int = 0, over: bool = True
-    ) -> None:
-        """Take note of what an environment did for an invocation.
+    def ran(self, seconds: float, memory_mb: int | None = None, *, size: int = 0, cold: bool = False) -> None:
+        """Take note of an outcome that a worker wrote.
 
         Parameters
         ----------
         seconds : float
-            How long; it is billed by the millisecond, rounded up.
+            What its environment is billed for, since its start, the request or the invocation's last outcome.
         memory_mb : int, optional
-            The function's. Default: the place's.
-        cold : bool, default False
-            Whether the environment was new, and read the function.
+            What the calls wanted. Default: no matter.
         size : int, default 0
-            Bytes of the outcome that it wrote; 0 where it wrote none.
-        over : bool, default True
-            Whether that was all the invocation did.
+            Of the outcome, bytes.
+        cold : bool, default False
+            Whether the environment was new, and had to read the function.
         """
-        billed = math.ceil(round(1000 * (seconds + _LAST_WRITE * over), 3)) / 1000
-        self._gb_seconds += billed * (memory_mb or self.place.memory_mb) / 1024
-        self._frames += size > 0
+        self._bill(seconds, memory_mb)
+        self._frames += 1
         self._cold += cold
-        self._ended += over
         self._stored += size
+
+    def ended(self, memory_mb: int | None = None, *, seconds: float = _LAST_WRITE) -> None:
+        """Take note that an invocation is over.
+
+        Parameters
+        ----------
+        memory_mb : int, optional
+            What its calls wanted. Default: no matter.
+        seconds : float, default 0.03
+            How long it lasted after its last outcome.
+        """
+        self._bill(seconds, memory_mb)
+        self._ended += 1
+
+    def _bill(self, seconds: float, memory_mb: int | None) -> None:
+        billed = math.ceil(round(1000 * seconds, 3)) / 1000  # by the millisecond
+        self._gb_seconds += billed * self.place.function_mb(memory_mb) / 1024
 
     @property
     def usage(self) -> Usage:

@@ -39,7 +39,8 @@ class Log:
         elif isinstance(event, CallsRetried):
             _write(logging.INFO, event, "calls_retried", "%d run again: %s", event.count, event.cause)
         else:
-            _write(logging.INFO, event, "job_ended", "over after %.2f s", event.wall)
+            cost = f", {event.cost}" if event.cost.priced_on else ""
+            _write(logging.INFO, event, "job_ended", "over after %.2f s%s", event.wall, cost)
             self._advise(event)
 
     def _settled(self, event: CallsSettled) -> None:

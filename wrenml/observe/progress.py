@@ -35,7 +35,7 @@ class _Watched:
     def tell_first(self) -> str:
         self.shown = True
         start = self.start
-        return first_line(start.job, start.name, self.counts.total, start.backend, start.workers)
+        return first_line(start.job, start.name, self.counts.total, start.backend, start.workers, start.estimate)
 
 
 class Progress:
@@ -95,6 +95,7 @@ class Progress:
         counts.failed += event.failed
         counts.cancelled += event.cancelled
         counts.seconds += event.seconds
+        counts.spent = event.spent
         if self._thread is None:
             now = time.monotonic()
             if self._screen.live:
@@ -107,7 +108,7 @@ class Progress:
         del self._jobs[event.job]
         if watched.shown:
             watched.counts.elapsed = event.wall
-            line = last_line(event.job, watched.start.name, watched.counts)
+            line = last_line(event.job, watched.start.name, watched.counts, event.cost)
             self._screen.say(line, afresh=watched.counts.cancelled > 0)
 
     # Where no bar can be drawn
@@ -160,6 +161,7 @@ def _together(jobs: list[_Watched], now: float) -> Counts:
     each = [watched.counts for watched in jobs]
     totals = [counts.total for counts in each]
     known = [total for total in totals if total is not None]
+    spent = [counts.spent for counts in each if counts.spent is not None]
     return Counts(
         total=sum(known) if len(known) == len(totals) else None,
         succeeded=sum(counts.succeeded for counts in each),
@@ -168,4 +170,5 @@ def _together(jobs: list[_Watched], now: float) -> Counts:
         retried=sum(counts.retried for counts in each),
         workers=max(counts.workers for counts in each),
         elapsed=now - min(watched.began for watched in jobs),
+        spent=sum(spent) if spent else None,
     )

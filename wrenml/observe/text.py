@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wrenml.costs import FREE, Cost, in_dollars
+
 __all__ = ["Counts", "bar_line", "count_line", "first_line", "last_line", "plural", "rate", "span"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -11,14 +13,15 @@ _LEAST_BAR, _MOST_BAR = 8, 30
 _PREFIX = 8  # characters of a job id that nearly always name it
 _FRESH = 0.2  # seconds after which a rate means something
 # In the order in which they are left out where there is no room.
-_LEFT_OUT = ("queued", "running", "rate", "retried", "ETA", "failed", "cancelled")
+_LEFT_OUT = ("queued", "running", "rate", "retried", "spent", "ETA", "failed", "cancelled")
 
 
 @dataclass(slots=True)
 class Counts:
     """What is known of one job, or of several together.
 
-    `seconds` is how long calls ran, `elapsed` the time since the start; `total` is None while more may come.
+    `seconds` is how long calls ran, `elapsed` the time since the start; `total` is None while more may come;
+    `spent` is in dollars, None where calls cost nothing.
     """
 
     total: int | None = 0
@@ -29,6 +32,7 @@ class Counts:
     workers: int = 1
     seconds: float = 0.0
     elapsed: float = 0.0
+    spent: float | None = None
 
     @property
     def done(self) -> int:
@@ -71,11 +75,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def first_line(job: str, name: str, total: int | None, backend: str, workers: int) -> str:
+def first_line(job: str, name: str, total: int | None, backend: str, workers: int, estimate: str = "") -> str:
     """What a job is, in one line."""
     calls = "a stream of calls" if total is None else plural(total, "call")
     where = backend if backend == "inline" else f"{backend}, {plural(workers, 'worker')}"
-    return f"wrenml: job {job} · {name} · {calls} · {where}"
+    cost = f" · {estimate}" if estimate else ""
+    return f"wrenml: job {job} · {name} · {calls} · {where}{cost}"
 
 
 def bar_line(counts: Counts, columns: int, *, label: str = "", ascii_only: bool = False) -> str:
@@ -130,6 +135,8 @@ def _parts(counts: Counts, label: str) -> dict[str, str]:
         parts["rate"] = rate(done, counts.elapsed)
         if total is not None and total > done:
             parts["ETA"] = f"ETA {_rough(counts.elapsed * (total - done) / done)}"
+    if counts.spent is not None:
+        parts["spent"] = in_dollars(counts.spent)
     return parts
 
 
@@ -144,8 +151,8 @@ def _bar(counts: Counts, width: int, *, ascii_only: bool) -> str:
     return "█" * filled + "░" * (width - filled)
 
 
-def last_line(job: str, name: str, counts: Counts) -> str:
-    """What became of a job, in one line: wall time, speed-up over one call after another, failures."""
+def last_line(job: str, name: str, counts: Counts, cost: Cost = FREE) -> str:
+    """What became of a job, in one line: wall time, speed-up over one call after another, cost, failures."""
     wall, did = counts.elapsed, counts.succeeded + counts.failed
     if counts.cancelled:
         parts = [f"wrenml: {name} cancelled after {span(wall)}", f"{did:,} of {counts.done:,} calls done"]
@@ -153,6 +160,8 @@ def last_line(job: str, name: str, counts: Counts) -> str:
         parts = [f"wrenml: {name} done in {span(wall)}", plural(did, "call")]
     if did and wall > 0 and counts.seconds > 0 and not counts.cancelled:
         parts.append(f"{counts.seconds / wall:.1f}× serial ({span(counts.seconds)})")
+    if cost.priced_on:
+        parts.append(f"{cost} ({cost.gb_seconds:,.0f} GB-s)")
     if counts.retried:
         parts.append(f"{counts.retried:,} run again")
     if counts.failed or not counts.cancelled:
