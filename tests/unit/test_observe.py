@@ -178,7 +178,7 @@ class TestProgress:
     def test_costs_are_shown_before_meanwhile_and_after(self, eventually: Callable[..., None]) -> None:
         stream = Stream()
         progress = Progress(Screen(stream))
-        progress(JobStarted(JOB, "score", "aws", 40, 2, closed=True, estimate="at most $2.04"))
+        progress(JobStarted(JOB, "score", "aws", 40, 2, closed=True, progress=True, estimate="at most $2.04"))
         assert stream.getvalue().endswith("aws, 2 workers · at most $2.04\n")
         progress(CallsSettled(JOB, 10, 0, 0, 5.0, spent=0.0123))
         eventually(lambda: "25 % · 10/40 done · 2 running · 28 queued · $0.012" in stream.getvalue())
