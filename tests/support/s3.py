@@ -23,8 +23,8 @@ class TwistedSession(Session):
     moto checks a condition and stores afterwards, without a lock, so racing conditional writes need one.
     """
 
-    def __init__(self, twist: Twist = plain) -> None:
-        super().__init__(region="us-east-1")
+    def __init__(self, twist: Twist = plain, *, endpoint_url: str | None = None, transport: str | None = None) -> None:
+        super().__init__(region="us-east-1", endpoint_url=endpoint_url, transport=transport)
         self._twist = twist
         self._one_at_a_time = RLock()
         self.operations: list[str] = []
