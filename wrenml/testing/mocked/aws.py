@@ -35,7 +35,7 @@ class MockedAWS:
     Meanwhile every AWS client of this process that is made after the beginning speaks to moto, the environment names
     `wrenml`'s backend and stack, and an ``Invoke`` of one of the stack's functions runs the worker in a thread, and
     calls in its child process, as on Lambda. At the end executors of the stack are shut down, their calls cancelled,
-    and no thread, process or file is left. One at a time.
+    and no thread, process or file is left. There can be one at a time.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ class MockedAWS:
     def __enter__(self) -> Self:
         with self._stack as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wrenml-aws-", ignore_cleanup_errors=True))
-            stack.enter_context(mock_aws(config={"core": {"mock_credentials": False}}))
-            stack.enter_context(changed_variables(self._variables(folder), without=("AWS_",)))
             self._environments = Environments(self._count, folder, self._open)
             self._lambda = MockedLambda(self.deployment, self._environments, self._record)
             answers = {"lambda.Invoke": self._lambda.invoke, "lambda.GetAccountSettings": self._settings}
             self._tap = Tap(answers, self._environments.check_open)
             self._tap.open()
             stack.callback(self._tap.close)
+            stack.enter_context(mock_aws(config={"core": {"mock_credentials": False}}))
+            stack.enter_context(changed_variables(self._variables(folder), without=("AWS_",)))
             stack.callback(self._environments.close)
             self._session = Session(region=self.deployment.region)
             with acting_as(LAMBDA):

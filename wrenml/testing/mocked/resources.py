@@ -16,6 +16,7 @@ from wrenml.aws.session import Session
 __all__ = ["create_stack", "describe_stack"]
 
 _ACCOUNT = "123456789012"  # moto's
+_LEAST_AGE = 60  # seconds that Lambda takes as an event's greatest age; tests may have less patience
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -88,7 +89,7 @@ def _create_functions(session: Session, deployment: Deployment) -> None:
             FunctionName=name,
             Qualifier=deployment.alias,
             MaximumRetryAttempts=0,
-            MaximumEventAgeInSeconds=deployment.start_by,
+            MaximumEventAgeInSeconds=max(_LEAST_AGE, deployment.start_by),
             DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{deployment.failures}"}},
         )
 

@@ -17,6 +17,8 @@ import botocore
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.models import botocore_stubber
 
+from wrenml.errors import ConfigError
+
 __all__ = ["CLIENT", "LAMBDA", "WORKER", "Answerer", "Tap", "acting_as", "make_answer"]
 
 CLIENT, WORKER, LAMBDA = "client", "worker", "lambda"
@@ -31,7 +33,7 @@ class _Caller(threading.local):
 
 
 _caller = _Caller()
-_taps: list[Tap] = []
+_open: list[Tap] = []
 
 
 @contextmanager
@@ -45,7 +47,7 @@ def acting_as(name: str) -> Iterator[None]:
 
 
 class Tap:
-    """Counts requests and answers some, from `open` to `close`. The one opened last sees all of them.
+    """Counts requests and answers some, from `open` to `close`. One at a time.
 
     Parameters
     ----------
@@ -63,16 +65,25 @@ class Tap:
         self._objects = threading.RLock()
 
     def open(self) -> None:
-        """Begin to see requests, those of sessions that are made from now on."""
-        if not _taps:
-            botocore.register_initializer(_attach)
-        _taps.append(self)
+        """Begin to see requests, those of sessions that are made from now on.
+
+        Raises
+        ------
+        ConfigError
+            If another one is open.
+        """
+        if _open:
+            raise ConfigError(
+                "a mocked AWS is open already, and there can be one at a time. "
+                "Use either wrenml_aws or wrenml_aws_module in a module, and no MockedAWS beside them."
+            )
+        _open.append(self)
+        botocore.register_initializer(_attach)
 
     def close(self) -> None:
         """See no more requests."""
-        _taps.remove(self)
-        if not _taps:
-            botocore.unregister_initializer(_attach)
+        _open.remove(self)
+        botocore.unregister_initializer(_attach)
 
     def counts(self, caller: str | None = None) -> Counter[str]:
         """How often each operation was asked for, by somebody or by anybody but Lambda itself."""
@@ -125,4 +136,4 @@ def _attach(session: Any) -> None:  # noqa: ANN401  # botocore has no types
 
 
 def _see(request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse | None:
-    return _taps[-1].see(event_name, request) if _taps else botocore_stubber(event_name, request)
+    return _open[0].see(event_name, request) if _open else botocore_stubber(event_name, request)
