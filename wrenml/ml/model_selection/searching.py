@@ -1,0 +1,376 @@
+"""Searches: scikit-learn's, whose candidates are evaluated over an executor.
+
+`CellSearch` stands before scikit-learn's class: parameters, tags and what delegates to the best estimator are
+scikit-learn's, `fit` is ours. How candidates are proposed (`_run_search`) is left to the class.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any, Self
+
+import numpy as np
+import sklearn.model_selection
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import indexable
+
+import wrenml
+from wrenml.errors import CallError
+from wrenml.executor import Executor
+from wrenml.ml.model_selection import compat
+from wrenml.ml.model_selection.cells import Cell, Study, evaluate
+from wrenml.ml.model_selection.content import as_content
+from wrenml.ml.model_selection.engine import Arrived, Plan, groups_of, run
+from wrenml.ml.model_selection.indexing import as_indices, rows, rows_of_params
+from wrenml.ml.model_selection.prefixes import Prefixes, shared_steps
+from wrenml.ml.model_selection.results import insert_error_scores, report_failed_fits, tabulate
+
+__all__ = ["CellSearch", "GridSearchCV", "RandomizedSearchCV"]
+
+
+class Search:
+    """One `fit` of a search under way.
+
+    Parameters
+    ----------
+    search : BaseSearchCV
+        Tells what to do.
+    X, y : data
+        As given.
+    params : mapping of str to object
+        Further arguments of `fit`.
+    """
+
+    def __init__(self, search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> None:
+        self.scorer, self.refit_metric = compat.scorers_of(search)
+        self.metrics = compat.metrics_of(self.scorer, search.scoring)
+        self.X, self.y = indexable(X, y)
+        params = rows_of_params(self.X, params)
+        self.routed = compat.routed(search, params)
+        weight = params.get("sample_weight")
+        self.metadata = None if weight is None else {"sample_weight": weight}
+        self.context = compat.callbacks_of(search)
+        self.search = search
+        self.tell(self.context, "begin")
+        self.executor: Executor = search.executor or wrenml.default_executor()
+        self.cv = check_cv(search.cv, self.y, classifier=is_classifier(search.estimator))
+        compat.splitter_is(search, self.cv)
+        split = self.routed.splitter.split
+        compat.check_inputs(search, self.X, self.y, split)
+        search.n_splits_ = self.cv.get_n_splits(self.X, self.y, **split)
+        self.estimator = clone(search.estimator)
+        self.candidates: list[Mapping[str, Any]] = []
+        self.cells: list[Cell] = []
+        self.more: dict[str, list[Any]] = {}
+        self.results: dict[str, Any] = {}
+
+    def tell(self, context: Any, what: str, X: Any = None, y: Any = None) -> None:
+        """Tell callbacks, if any, of the beginning or end of a task; by default its data are all rows."""
+        if context is not None:
+            data = (self.X, self.y) if X is None else (X, y)
+            hook = getattr(context, f"call_on_fit_task_{what}")
+            hook(estimator=self.search, X=data[0], y=data[1], metadata=self.metadata)
+
+    # Evaluation
+
+    def evaluate(
+        self,
+        candidate_params: Iterable[Mapping[str, Any]],
+        cv: Any = None,
+        more_results: Mapping[str, Sequence[Any]] | None = None,
+        callback_ctx: Any = None,
+    ) -> dict[str, Any]:
+        """Evaluate candidates; what `_run_search` is given.
+
+        Parameters
+        ----------
+        candidate_params : iterable of dict
+            The candidates.
+        cv : splitter, optional
+            Default: the search's own.
+        more_results : dict of str to sequence, optional
+            Further columns of `cv_results_`, one value for each candidate.
+        callback_ctx : CallbackContext, optional
+            The task that this is part of.
+
+        Returns
+        -------
+        dict
+            All results so far, as in `cv_results_`.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to fit, or all fits fail.
+        """
+        search = self.search
+        candidates = list(candidate_params)
+        splits = self._splits(cv or self.cv)
+        if search.verbose > 0:
+            fits = len(candidates) * len(splits)
+            print(f"Fitting {len(splits)} folds for each of {len(candidates)} candidates, totalling {fits} fits")  # noqa: T201
+        cells = self._run(candidates, splits, callback_ctx)
+        if not cells:
+            raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
+        report_failed_fits(cells, search.error_score)
+        if callable(search.scoring):
+            cells = insert_error_scores(cells, search.error_score)
+        self.candidates += candidates
+        self.cells += cells
+        for name, column in (more_results or {}).items():
+            self.more.setdefault(name, []).extend(column)
+        train = search.return_train_score
+        self.results = tabulate(self.candidates, search.n_splits_, self.cells, self.more, train=train)
+        return self.results
+
+    def _splits(self, cv: Any) -> list[tuple[Any, Any]]:
+        splits = list(cv.split(self.X, self.y, **self.routed.splitter.split))
+        expected = self.search.n_splits_
+        if len(splits) != expected:
+            raise ValueError(
+                "cv.split and cv.get_n_splits return inconsistent results. "
+                f"Expected {expected} splits, got {len(splits)}"
+            )
+        return splits
+
+    def _run(self, candidates: list[Mapping[str, Any]], splits: list[tuple[Any, Any]], context: Any) -> list[Cell]:
+        search, executor = self.search, self.executor
+        study = Study(
+            estimator=self.estimator,
+            X=as_content(self.X),
+            y=as_content(self.y),
+            splits=splits,
+            candidates=candidates,
+            scorer=self.scorer,
+            metrics=None if self.metrics is None else tuple(self.metrics),
+            fit_params=self.routed.estimator.fit,
+            score_params=self.routed.scorer.score,
+            train_scores=search.return_train_score,
+            error_score=search.error_score,
+            verbose=search.verbose,
+            whole_pipeline=not sees_predictions_only(search.scoring),
+        )
+        items = list(product(range(len(candidates)), range(len(splits))))
+        keys = shared_steps(self.estimator, candidates, study.fit_params)
+        prefixes = None if keys is None else Prefixes(keys, train_scores=study.train_scores)
+        groups = None if keys is None else groups_of(items, keys, executor.session.workers)
+        plan = Plan(executor, f"{type(search).__name__}({type(self.estimator).__name__})", search.n_jobs)
+        tell = None if context is None else self._teller(study, items, context)
+        return run(plan, CellTask(study, prefixes), items, groups=groups, opened=tell, lost=self._lost(study, items))
+
+    def _teller(self, study: Study, items: Sequence[tuple[int, int]], context: Any) -> Arrived:
+        """Tell callbacks of cells as they are here, in order: callbacks stay in this process."""
+
+        def tell(number: int, cell: Cell) -> None:  # noqa: ARG001
+            train = as_indices(study.splits[items[number][1]][0])
+            task = context.subcontext(task_name="candidate-split-evaluation", task_id=number)
+            for what in ("begin", "end"):
+                # Functions, since few callbacks ask for data.
+                self.tell(task, what, lambda: rows(self.X, train), lambda: rows(self.y, train))
+
+        return tell
+
+    def _lost(self, study: Study, items: Sequence[tuple[int, int]]) -> Any:
+        def lost(number: int, error: CallError) -> Cell:
+            if study.error_score == "raise":
+                raise error
+            failed = study.error_score if study.metrics is None else dict.fromkeys(study.metrics, study.error_score)
+            text = f"{type(error).__module__}.{type(error).__qualname__}: {error}\n"
+            test = len(study.splits[items[number][1]][1])
+            train = failed if study.train_scores else None
+            return Cell(*items[number], failed, train, np.nan, np.nan, text, test, scored=False)
+
+        return lost
+
+    # The result
+
+    def finish(self) -> None:
+        """Choose the best candidate, fit it to all data, and give the search its attributes."""
+        search, metric = self.search, self.refit_metric
+        first = self.cells[0].test_scores
+        search.multimetric_ = isinstance(first, dict)
+        if callable(search.scoring) and search.multimetric_:
+            compat.check_refit(search, first)
+            metric = search.refit
+        if search.refit or not search.multimetric_:
+            search.best_index_ = compat.best_index(search, metric, self.results)
+            if not callable(search.refit):
+                search.best_score_ = self.results[f"mean_test_{metric}"][search.best_index_]
+            search.best_params_ = self.results["params"][search.best_index_]
+        if search.refit:
+            self._refit()
+        search.scorer_ = self.scorer if self.metrics is None else self.metrics
+        search.cv_results_ = self.results
+        self.tell(self.context, "end")
+
+    def _refit(self) -> None:
+        search = self.search
+        best = clone(self.estimator).set_params(**clone(search.best_params_, safe=False))
+        search.best_estimator_ = best
+        fit_params = self.routed.estimator.fit
+        with compat.task(self.context, "refit-with-best-params", best) as context:
+            self.tell(context, "begin")
+            started = time.time()
+            if self.y is None:
+                best.fit(self.X, **fit_params)
+            else:
+                best.fit(self.X, self.y, **fit_params)
+            search.refit_time_ = time.time() - started
+        if hasattr(best, "feature_names_in_"):
+            search.feature_names_in_ = best.feature_names_in_
+        self.tell(context, "end")
+
+
+class CellTask:
+    """The task of a worker: one cell.
+
+    Parameters
+    ----------
+    study : Study
+        What all cells share.
+    prefixes : Prefixes, optional
+        Fitted steps that they share.
+    """
+
+    def __init__(self, study: Study, prefixes: Prefixes | None = None) -> None:
+        self._study = study
+        self._prefixes = prefixes
+
+    def __call__(self, candidate: int, split: int) -> Cell:
+        return evaluate(self._study, candidate, split, self._prefixes)
+
+
+def sees_predictions_only(scoring: Any) -> bool:
+    """Whether scorers are known by name: such see nothing of an estimator but what it predicts."""
+    names = scoring.values() if isinstance(scoring, Mapping) else scoring
+    if scoring is None or isinstance(scoring, str):
+        return True
+    return not callable(scoring) and all(isinstance(name, str) for name in names)
+
+
+class CellSearch:
+    """`fit` of a search, over an executor: to be inherited from before a search class of scikit-learn."""
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Evaluate all candidates, and fit the best to all data.
+
+        Parameters
+        ----------
+        X : data of shape (n_samples, n_features)
+            Training vectors: an array, sparse matrix, frame or list.
+        y : data of shape (n_samples,) or (n_samples, n_outputs), optional
+            Targets.
+        **params
+            For the estimator's `fit`, the scorer and the splitter, as in scikit-learn.
+
+        Returns
+        -------
+        self
+        """
+        _fit(self, X, y, params)
+        return self
+
+
+@compat.with_callbacks  # type: ignore[untyped-decorator]
+def _fit(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> None:
+    with compat.fitting(search):
+        state = Search(search, X, y, params)
+        compat.propose(search, state.evaluate, state.context)
+        state.finish()
+
+
+class GridSearchCV(CellSearch, sklearn.model_selection.GridSearchCV):  # type: ignore[misc]  # scikit-learn has no types
+    """`sklearn.model_selection.GridSearchCV`, whose candidates are evaluated over an executor.
+
+    Parameters, attributes and results are scikit-learn's, but for the times. `pre_dispatch` has no effect.
+
+    Parameters
+    ----------
+    executor : Executor, optional
+        Default: `wrenml.default_executor`.
+    n_jobs : int, optional
+        Most calls under way at a time. Default, and if negative: as many as the executor has workers.
+    """
+
+    _parameter_constraints = compat.constraints(sklearn.model_selection.GridSearchCV, executor="no_validation")
+
+    def __init__(  # noqa: PLR0913  # scikit-learn's
+        self,
+        estimator: Any,
+        param_grid: Any,
+        *,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: Any = "2*n_jobs",
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        executor: Executor | None = None,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_grid,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.executor = executor
+
+
+class RandomizedSearchCV(CellSearch, sklearn.model_selection.RandomizedSearchCV):  # type: ignore[misc]  # scikit-learn has no types
+    """`sklearn.model_selection.RandomizedSearchCV`, whose candidates are evaluated over an executor.
+
+    Parameters, attributes and results are scikit-learn's, but for the times. `pre_dispatch` has no effect.
+
+    Parameters
+    ----------
+    executor : Executor, optional
+        Default: `wrenml.default_executor`.
+    n_jobs : int, optional
+        Most calls under way at a time. Default, and if negative: as many as the executor has workers.
+    """
+
+    _parameter_constraints = compat.constraints(sklearn.model_selection.RandomizedSearchCV, executor="no_validation")
+
+    def __init__(  # noqa: PLR0913  # scikit-learn's
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_iter: int = 10,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: Any = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        executor: Executor | None = None,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.executor = executor
