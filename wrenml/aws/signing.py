@@ -120,4 +120,5 @@ def quoted_path(path: str) -> str:
 
 def query_string(pairs: Iterable[tuple[str, str]]) -> str:
     """Encode the names and values of a query, in the order that is signed."""
-    return "&".join(sorted([f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in pairs]))
+    encoded = sorted([(quote(name, safe="~"), quote(value, safe="~")) for name, value in pairs])
+    return "&".join([f"{name}={value}" for name, value in encoded])
