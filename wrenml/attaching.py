@@ -9,7 +9,8 @@ from wrenml.futurelist import FutureList
 from wrenml.futures import Future, Raw
 from wrenml.monitor.deliver import call_back, settle_many
 from wrenml.monitor.job import Job
-from wrenml.monitor.records import Record, read_job, read_outcomes
+from wrenml.monitor.records import Record, frames_of, read_job, read_outcomes
+from wrenml.monitor.spending import recount
 from wrenml.options import Options
 from wrenml.session import Session, open_sessions
 from wrenml.wire import blob_key
@@ -50,6 +51,8 @@ def attach(session: Session, job_id: str) -> FutureList[object]:
         if call < record.total:
             job.calls.settle(call)
     _settle(job, record)
+    if job.meter is not None:
+        recount(job.meter, frames_of(record))
     if record.client_alive or (live is not None and not live.over):
         arguments = (session, job, record, live)
         threading.Thread(target=_follow, args=arguments, name="wrenml-follow", daemon=True).start()

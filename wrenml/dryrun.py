@@ -73,7 +73,9 @@ def dry_run(
     files = shipped_files(options.files)
     if files:
         lines.append(f"  files      {_size(sum(map(os.path.getsize, files.values())))}: {', '.join(files)}")
-    lines.append(f"  cost       none: {session.backend} calls cost nothing")
+    stored = len(function) + len(packed.data) + sum(blobs.values())
+    cost = session.spending.estimate(options.name or name, len(items), options, session.workers, stored_bytes=stored)
+    lines.append(f"  cost       {cost or f'none: {session.backend} calls cost nothing'}")
     sys.stderr.write("\n".join(lines) + "\n")
     return _unsent(session, len(items), options.name or name)
 

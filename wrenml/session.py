@@ -21,11 +21,12 @@ from wrenml.futures import Future
 from wrenml.invoke.base import Invoker
 from wrenml.monitor.arguments import Arguments, Chunk
 from wrenml.monitor.deliver import locate
-from wrenml.monitor.job import Job, Plan
+from wrenml.monitor.job import CARRIED_BYTES, Job, Plan
 from wrenml.monitor.keeping import Keeper
 from wrenml.monitor.loop import Monitor
 from wrenml.monitor.manifest import Manifest, new_job_id
 from wrenml.monitor.records import output_of, read_arguments, read_job
+from wrenml.monitor.spending import Spending
 from wrenml.observe import warn_large_function
 from wrenml.options import Options
 from wrenml.pickling import PackedItems, Packer
@@ -85,6 +86,8 @@ class Session:
         self.jobs: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
         self._travels = threaded
         self._reopen = reopen
+        self.spending = Spending()
+        self.monitor.observe(self.spending)
         self._stored: set[str] = set()
         self._remembered = Remembered()
         self._pid = os.getpid()
@@ -179,9 +182,16 @@ class Session:
             backend=self.backend,
             tags=dict(options.tags),
             infra_retries=options.infra_retries,
+            place=self.spending.place(options.memory_mb),
             began=began(os.getpid()),
         )
-        return self.job_from(manifest, spec, options)
+        job = self.job_from(manifest, spec, options)
+        if job.remote:
+            # What is too large for the request has to be there before its worker.
+            if len(spec) > CARRIED_BYTES:
+                self.put_blob(manifest.spec, spec)
+            job.spec_stored = manifest.spec in self._stored
+        return job
 
     def job_from(self, manifest: Manifest, spec: bytes, options: Options, *, own: bool = True) -> Job:
         """Make a job from its records; `own` if its calls are to be run by this session."""
@@ -196,6 +206,7 @@ class Session:
         )
         key = auth.job_key(self.root.key, manifest.job)
         job = Job(manifest, key, spec, self.storage, plan, self)
+        job.meter = self.spending.meter(manifest, options.max_cost)
         if own:
             self.jobs[job.id] = job
             self._keeper.add(job.id)
@@ -240,6 +251,8 @@ class Session:
             function = cached_function(fn, options, decode_spec(job.spec))
             seeded = options.seed is not None
             job.cache = CachedCalls(self.storage, self.root.key, options.cache, function, seeded=seeded)
+            if job.remote:
+                job.cache.later = self.monitor.write_later
 
     def add_calls(
         self,
@@ -258,7 +271,10 @@ class Session:
         blocked = {i: wanted for i, inputs in packed.inputs.items() if (wanted := _results(inputs))}
         first = job.calls.total
         inputs = {first + i: wanted for i, wanted in blocked.items()}
-        self.monitor.extend(job, Chunk(first, packed.data, packed.offsets, inputs), count, blocked)
+        chunk = Chunk(first, packed.data, packed.offsets, inputs)
+        if job.remote and self.monitor.is_too_large(chunk):
+            job.arguments.store(chunk)
+        self.monitor.extend(job, chunk, count, blocked)
         if close:
             job.closed = True
         if first == 0:
@@ -276,7 +292,11 @@ class Session:
         name, progress = job.manifest.name, job.plan.progress
         single = isinstance(job.futures, dict)
         total = job.calls.total
-        self.monitor.tell(JobStarted(job.id, name, self.backend, total, self.workers, job.closed, progress, single))
+        estimate = self.spending.estimate(name, total, job.plan, self.workers) if job.closed else None
+        words = "" if estimate is None else str(estimate)
+        self.monitor.tell(
+            JobStarted(job.id, name, self.backend, total, self.workers, job.closed, progress, single, words)
+        )
 
     def _hold(self, job: Job, call: int, inputs: list[Future[object]]) -> None:
         waiting = {id(future): future for future in inputs}
@@ -346,6 +366,7 @@ class Session:
         packed = stored.pick(calls)
         again = self.job_from(replace(job.manifest, job=new_job_id(), created=time.time()), job.spec, Options())
         again.plan = job.plan
+        again.meter = self.spending.meter(again.manifest, None if job.meter is None else job.meter.limit)
         again.cache = None if job.cache is None else job.cache.again(calls)
         futures: list[Future[object]] = [Future(again, call) for call in range(len(calls))]
         again.futures = futures

@@ -32,6 +32,7 @@ class Manifest:
     python: str = field(default_factory=lambda: sys.version.partition(" ")[0])
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
+    place: Mapping[str, object] = field(default_factory=dict)  # where calls cost money: a `wrenml.costs.Place`
     began: str = ""  # when that process began, so that its id is not taken for another's
 
 

@@ -15,12 +15,12 @@ from wrenml.monitor.arguments import Chunk, read_segment
 from wrenml.monitor.job import Origin
 from wrenml.monitor.manifest import Manifest, read_manifest
 from wrenml.monitor.outcomes import CLIENT, JOURNAL
-from wrenml.outcome import Outcome, Status, parse_frame
+from wrenml.outcome import Frame, Outcome, Status, parse_frame
 from wrenml.processes import is_alive
 from wrenml.storage.base import IN_MEMORY, Buffer, Storage
 from wrenml.wire import outcome_prefix
 
-__all__ = ["Found", "Record", "output_of", "read_arguments", "read_job", "read_outcomes"]
+__all__ = ["Found", "Record", "frames_of", "output_of", "read_arguments", "read_job", "read_outcomes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,11 @@ def read_outcomes(storage: Storage, record: Record) -> None:
             if known is None or _prefers(journal, found, known):
                 record.found[found.outcome.call] = found
     record.total = max([record.total, *(call + 1 for call in record.found)])
+
+
+def frames_of(record: Record) -> list[Frame]:
+    """The frames that a job's outcomes are in, each once."""
+    return list({id(found.origin.frame): found.origin.frame for found in record.found.values()}.values())
 
 
 def _prefers(journal: dict[int, int], found: Found, known: Found) -> bool:

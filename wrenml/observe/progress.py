@@ -95,7 +95,7 @@ class Progress:
         counts.failed += event.failed
         counts.cancelled += event.cancelled
         counts.seconds += event.seconds
-        counts.spent = event.spent
+        counts.spent = counts.spent if event.spent is None else event.spent
         if self._thread is None:
             now = time.monotonic()
             if self._screen.live:
