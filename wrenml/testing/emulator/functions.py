@@ -55,9 +55,9 @@ class EventInvoke:
     on_failure: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FunctionVersion:
-    """One version of a function, as the control plane made it.
+    """One version of a function, as the control plane made it; equal only to itself.
 
     Parameters
     ----------
@@ -131,26 +131,41 @@ class Functions:
     """All functions: versions, aliases, reserved concurrency and event-invoke settings. Belongs to one thread."""
 
     def __init__(self) -> None:
+        self.reserved: dict[str, int] = {}
         self._versions: dict[Address, FunctionVersion] = {}
         self._aliases: dict[Address, str] = {}
         self._events: dict[Address, EventInvoke] = {}
-        self.reserved: dict[str, int] = {}
 
-    def publish(self, version: FunctionVersion) -> None:
-        """Add a version, or put it in the place of the one of that name."""
-        self._versions[Address(version.name, version.version)] = version
+    def publish(self, version: FunctionVersion) -> FunctionVersion | None:
+        """Add a version; return the one in whose place it is, if there was one."""
+        address = Address(version.name, version.version)
+        replaced = self._versions.get(address)
+        self._versions[address] = version
+        return replaced
 
-    def remove(self, name: str, qualifier: str | None) -> None:
-        """Take back a version or an alias; without a qualifier all that belongs to the function."""
-        for table in (self._versions, self._aliases, self._events):
-            for address in [one for one in table if one.name == name and qualifier in {None, one.qualifier}]:
-                del table[address]
+    def remove(self, name: str, qualifier: str | None) -> list[FunctionVersion]:
+        """Take back a version or an alias, or without a qualifier all that belongs to the function; return versions."""
+
+        def meant(address: Address) -> bool:
+            return address.name == name and qualifier in {None, address.qualifier}
+
+        removed = [version for address, version in self._versions.items() if meant(address)]
+        self._versions = {address: version for address, version in self._versions.items() if not meant(address)}
+        self._aliases = {address: version for address, version in self._aliases.items() if not meant(address)}
+        self._events = {address: settings for address, settings in self._events.items() if not meant(address)}
         if qualifier is None:
             self.reserved.pop(name, None)
+        return removed
 
     def alias(self, name: str, alias: str, version: str) -> None:
         """Let an alias name a version from now on."""
         self._aliases[Address(name, alias)] = version
+
+    def reserve(self, name: str, concurrency: int | None) -> None:
+        """Set the share of a function; None is none of its own."""
+        self.reserved.pop(name, None)
+        if concurrency is not None:
+            self.reserved[name] = concurrency
 
     def configure_events(self, address: Address, settings: EventInvoke | None) -> None:
         """Set how asynchronous invocations of a version or alias go; None is Lambda's defaults."""

@@ -62,6 +62,7 @@ class RuntimeApi:
     def hand_out(self, invocation: Invocation) -> None:
         """Give the process an invocation, at once or as soon as it asks."""
         self._current = invocation.request_id
+        self.ready.clear()
         self._invocations.put_nowait(invocation)
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,6 +18,7 @@ __all__ = ["Interpreter", "find_interpreter", "make_runtime"]
 _BROUGHT = (
     "awslambdaric",
     "runtime_client",
+    "simplejson",
     "snapshot_restore_py",
     "boto3",
     "botocore",
@@ -49,7 +50,7 @@ class Interpreter:
     executable, base : str
         It, and the one that it is a virtual environment of: the same where it is none.
     prefixes : tuple of str
-        The folders that they live in.
+        The folders that they live in, `base`'s first.
     site : tuple of str
         The folders of what is installed in `base`.
     modules : mapping of str to str
@@ -98,7 +99,7 @@ def find_interpreter(python: str) -> Interpreter:
             f"{executable} lacks AWS's runtime client for Lambda; run: {executable} -m pip install awslambdaric"
         )
     folders = tuple(one for one in site if os.path.isdir(one))
-    return Interpreter(executable, base, tuple({prefix, base_prefix}), folders, modules)
+    return Interpreter(executable, base, tuple(dict.fromkeys((base_prefix, prefix))), folders, modules)
 
 
 def make_runtime(interpreter: Interpreter, folder: Path) -> Path:

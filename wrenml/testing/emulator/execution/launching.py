@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from wrenml.testing.emulator import jail
+from wrenml.testing.emulator.execution import jail
+from wrenml.testing.emulator.execution.interpreters import Interpreter, find_interpreter, make_runtime
 from wrenml.testing.emulator.functions import FunctionVersion
-from wrenml.testing.emulator.interpreters import Interpreter, find_interpreter, make_runtime
 
 __all__ = ["Credentials", "Launch", "Launcher", "can_jail"]
 
@@ -186,7 +186,7 @@ def _outermost(paths: Iterable[str]) -> list[str]:
 
 def _defaults(interpreter: Interpreter) -> dict[str, str]:
     """Return the variables that a function may set itself."""
-    library, programs = f"{interpreter.prefixes[-1]}/lib", os.path.dirname(interpreter.base)
+    library, programs = f"{interpreter.prefixes[0]}/lib", os.path.dirname(interpreter.base)
     return {
         "LANG": "en_US.UTF-8",
         "LD_LIBRARY_PATH": f"{library}:/lib64:/usr/lib64:/var/runtime:/var/task:/var/task/lib:/opt/lib",
