@@ -20,7 +20,7 @@ from sklearn.base import clone
 from wrenml.ml.model_selection.indexing import Indices, as_indices, count, rows_of_params, split
 from wrenml.ml.model_selection.prefixes import Fitted, Prefixes
 
-__all__ = ["Cell", "Study", "evaluate", "score"]
+__all__ = ["Cell", "Study", "evaluate", "failing", "score"]
 
 _WIDTH = 80
 
@@ -179,12 +179,13 @@ def _fit(fitted: Fitted, y: Any, fit_params: Mapping[str, Any]) -> None:
 
 
 def _failed(study: Study, candidate: int, number: int, took: float, test_rows: int) -> Cell:
-    scores = _failing(study)
-    trained = _failing(study) if study.train_scores else None
+    scores = failing(study)
+    trained = failing(study) if study.train_scores else None
     return Cell(candidate, number, scores, trained, took, 0.0, format_exc(), test_rows, scored=False)
 
 
-def _failing(study: Study) -> Any:
+def failing(study: Study) -> Any:
+    """Return the scores of a fit that failed."""
     return study.error_score if study.metrics is None else dict.fromkeys(study.metrics, study.error_score)
 
 

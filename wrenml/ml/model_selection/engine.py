@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import wrenml
 from wrenml import Future, FutureList, as_completed
 from wrenml.errors import CallError, CallExited, CallTimeout, WorkerLost
 from wrenml.executor import Executor
 from wrenml.ml.envelope import Caller, Enclosure, Envelope, caller
 
-__all__ = ["LOST", "Arrived", "Plan", "Work", "carried", "groups_of", "run"]
+__all__ = ["LOST", "Arrived", "Plan", "Work", "carried", "groups_of", "planned", "run"]
 
 LOST = (WorkerLost, CallTimeout, CallExited)
 """How a call ends that could not raise."""
@@ -77,6 +78,11 @@ class Plan:
         """Options of the map."""
         limited = self.n_jobs is not None and 0 < self.n_jobs < self.executor.session.workers
         return {"name": self.name, "cache": None, "max_in_flight": self.n_jobs if limited else None}
+
+
+def planned(executor: Executor | None, name: str, n_jobs: int | None) -> Plan:
+    """Return a plan, for the default executor if none is given."""
+    return Plan(executor or wrenml.default_executor(), name, n_jobs)
 
 
 def run(

@@ -17,16 +17,14 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
-import wrenml
-from wrenml.errors import CallError
 from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
-from wrenml.ml.model_selection.cells import Cell, Study, evaluate
+from wrenml.ml.model_selection.cells import Cell, Study
 from wrenml.ml.model_selection.content import as_content
-from wrenml.ml.model_selection.engine import Arrived, Plan, groups_of, run
+from wrenml.ml.model_selection.engine import Arrived
 from wrenml.ml.model_selection.indexing import as_indices, rows, rows_of_params
-from wrenml.ml.model_selection.prefixes import Prefixes, shared_steps
 from wrenml.ml.model_selection.results import insert_error_scores, report_failed_fits, tabulate
+from wrenml.ml.model_selection.studies import run_study, sees_predictions_only
 
 __all__ = ["CellSearch", "GridSearchCV", "RandomizedSearchCV"]
 
@@ -55,7 +53,7 @@ class Search:
         self.context = compat.callbacks_of(search)
         self.search = search
         self.tell(self.context, "begin")
-        self.executor: Executor = search.executor or wrenml.default_executor()
+        self.executor: Executor | None = search.executor
         self.cv = check_cv(search.cv, self.y, classifier=is_classifier(search.estimator))
         compat.splitter_is(search, self.cv)
         split = self.routed.splitter.split
@@ -137,7 +135,7 @@ class Search:
         return splits
 
     def _run(self, candidates: list[Mapping[str, Any]], splits: list[tuple[Any, Any]], context: Any) -> list[Cell]:
-        search, executor = self.search, self.executor
+        search = self.search
         study = Study(
             estimator=self.estimator,
             X=as_content(self.X),
@@ -154,12 +152,8 @@ class Search:
             whole_pipeline=not sees_predictions_only(search.scoring),
         )
         items = list(product(range(len(candidates)), range(len(splits))))
-        keys = shared_steps(self.estimator, candidates, study.fit_params)
-        prefixes = None if keys is None else Prefixes(keys, train_scores=study.train_scores)
-        groups = None if keys is None else groups_of(items, keys, executor.session.workers)
-        plan = Plan(executor, f"{type(search).__name__}({type(self.estimator).__name__})", search.n_jobs)
         tell = None if context is None else self._teller(study, items, context)
-        return run(plan, CellTask(study, prefixes), items, groups=groups, opened=tell, lost=self._lost(study, items))
+        return run_study(study, items, self.executor, search.n_jobs, type(search).__name__, opened=tell)
 
     def _teller(self, study: Study, items: Sequence[tuple[int, int]], context: Any) -> Arrived:
         """Tell callbacks of cells as they are here, in order: callbacks stay in this process."""
@@ -172,18 +166,6 @@ class Search:
                 self.tell(task, what, lambda: rows(self.X, train), lambda: rows(self.y, train))
 
         return tell
-
-    def _lost(self, study: Study, items: Sequence[tuple[int, int]]) -> Any:
-        def lost(number: int, error: CallError) -> Cell:
-            if study.error_score == "raise":
-                raise error
-            failed = study.error_score if study.metrics is None else dict.fromkeys(study.metrics, study.error_score)
-            text = f"{type(error).__module__}.{type(error).__qualname__}: {error}\n"
-            test = len(study.splits[items[number][1]][1])
-            train = failed if study.train_scores else None
-            return Cell(*items[number], failed, train, np.nan, np.nan, text, test, scored=False)
-
-        return lost
 
     # The result
 
@@ -222,33 +204,6 @@ class Search:
         if hasattr(best, "feature_names_in_"):
             search.feature_names_in_ = best.feature_names_in_
         self.tell(context, "end")
-
-
-class CellTask:
-    """The task of a worker: one cell.
-
-    Parameters
-    ----------
-    study : Study
-        What all cells share.
-    prefixes : Prefixes, optional
-        Fitted steps that they share.
-    """
-
-    def __init__(self, study: Study, prefixes: Prefixes | None = None) -> None:
-        self._study = study
-        self._prefixes = prefixes
-
-    def __call__(self, candidate: int, split: int) -> Cell:
-        return evaluate(self._study, candidate, split, self._prefixes)
-
-
-def sees_predictions_only(scoring: Any) -> bool:
-    """Whether scorers are known by name: such see nothing of an estimator but what it predicts."""
-    names = scoring.values() if isinstance(scoring, Mapping) else scoring
-    if scoring is None or isinstance(scoring, str):
-        return True
-    return not callable(scoring) and all(isinstance(name, str) for name in names)
 
 
 class CellSearch:
