@@ -1,5 +1,6 @@
 from wrenml import errors as errors
 from wrenml.executor import Executor as Executor
+from wrenml.executors import aws_executor as aws_executor
 from wrenml.executors import default_executor as default_executor
 from wrenml.executors import dummy_executor as dummy_executor
 from wrenml.executors import inline_executor as inline_executor
@@ -29,6 +30,7 @@ __all__ = [
     "Ref",
     "__version__",
     "as_completed",
+    "aws_executor",
     "default_executor",
     "dummy_executor",
     "errors",

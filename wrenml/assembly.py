@@ -22,7 +22,7 @@ from wrenml.session import Session, open_sessions
 from wrenml.storage import LocalStorage, MemoryStorage
 from wrenml.worker import context
 
-__all__ = ["Remake", "Reopen", "inline", "local", "reopened", "session_on"]
+__all__ = ["Remake", "Reopen", "inline", "local", "observed", "reopened", "session_on"]
 
 Remake = tuple[Callable[..., Executor], tuple[object, ...]]
 Reopen = Callable[[str, str, int], Future[Any]]
@@ -45,7 +45,7 @@ def inline(options: Options, remake: Remake, reopen: Reopen) -> Executor:
     storage = MemoryStorage(os.urandom(8).hex())
     root = RootKey(os.urandom(32), persistent=False, why="inline jobs live in this process only")
     session = Session("inline", storage, root, InlineInvoker(storage), 1, threaded=False, reopen=reopen)
-    return _observed(Executor(session, options, remake))
+    return observed(Executor(session, options, remake))
 
 
 def local(
@@ -69,10 +69,11 @@ def local(
     invoker = LocalInvoker(storage := LocalStorage(folder), workers, folder, starter)
     session = Session("local", storage, root, invoker, workers, threaded=True, reopen=reopen)
     expire_daily(folder)
-    return _observed(Executor(session, options, remake))
+    return observed(Executor(session, options, remake))
 
 
-def _observed(executor: Executor) -> Executor:
+def observed(executor: Executor) -> Executor:
+    """The executor, with the hooks that every one has."""
     # The output of a call is kept with its outcome: progress of maps inside it would only blur that.
     if context.current() is None:
         for hook in standard_hooks(os.environ):

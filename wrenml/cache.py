@@ -14,6 +14,8 @@ import copy
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256
 from hmac import compare_digest
 
@@ -29,6 +31,7 @@ _log = logging.getLogger("wrenml")
 
 _MAGIC = b"wrc1"
 _HEAD = len(_MAGIC) + auth.TAG_SIZE
+_READERS = 16
 _FEW = 8  # elements for which asking for each costs less than listing what there is
 
 
@@ -84,6 +87,7 @@ class CachedCalls:
         self._seeded = seeded
         self._missed: dict[int, str] = {}
         self._warned = False
+        self.later: Callable[[Callable[[], None]], None] | None = None  # has entries written by somebody else
 
     def look_up(self, first: int, items: Sequence[object], without: Collection[int]) -> dict[int, Buffer]:
         """Find the packed results of calls; the others are noted, to be kept when they succeed.
@@ -103,15 +107,24 @@ class CachedCalls:
             if i not in without and (key := self._entry(first + i, item)) is not None
         }
         there = set(keys.values() if len(keys) <= _FEW else self._storage.list(self._prefix))
-        found = {call: body for call, key in keys.items() if key in there and (body := self._read(key)) is not None}
+        known = {call: key for call, key in keys.items() if key in there}
+        found = {
+            call: body for call, body in zip(known, self._read_all(known.values()), strict=True) if body is not None
+        }
         self._missed.update((call, key) for call, key in keys.items() if call not in found)
         return found
 
     def keep(self, call: int, body: Callable[[], Buffer]) -> None:
         """Write the packed result of a call that was looked up in vain; `body` is asked for it if so."""
-        key = self._missed.get(call)
+        key = self._missed.pop(call, None)
         if key is None:
             return
+        if self.later is None:
+            self._write(call, key, body)
+        else:
+            self.later(partial(self._write, call, key, body))
+
+    def _write(self, call: int, key: str, body: Callable[[], Buffer]) -> None:
         try:
             data = body()
             self._storage.put(key, [_MAGIC, self._tag(key, data), data])
@@ -119,8 +132,7 @@ class CachedCalls:
             if not self._warned:
                 _log.warning("wrenml: results cannot be kept under %s: %s", self._prefix, error)
             self._warned = True
-        else:
-            del self._missed[call]
+            self._missed[call] = key
 
     def again(self, calls: Iterable[int]) -> CachedCalls:
         """The view of a job that runs some of these calls again, numbered from 0."""
@@ -139,6 +151,12 @@ class CachedCalls:
 
     def _tag(self, key: str, body: Buffer) -> bytes:
         return auth.tag(self._key, b"cached result", key.encode(), sha256(body).digest())
+
+    def _read_all(self, keys: Collection[str]) -> Iterable[Buffer | None]:
+        if self.later is None or len(keys) == 1:
+            return map(self._read, keys)
+        with ThreadPoolExecutor(_READERS) as pool:
+            return list(pool.map(self._read, keys))
 
     def _read(self, key: str) -> Buffer | None:
         try:

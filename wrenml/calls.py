@@ -26,8 +26,7 @@ class Invocation:
     first: int
     count: int
     attempt: int
-    sent: float = 0.0
-    lease: float | None = None
+    gone: set[int] | None = None  # calls that were lost one by one, and are this invocation's no longer
 
     @property
     def stop(self) -> int:
@@ -100,11 +99,17 @@ class Calls:
 
     def is_in_flight(self, call: int) -> bool:
         """Whether a worker has the call, and no outcome has come."""
-        return not self._settled[call] and any(i.first <= call < i.stop for i in self._in_flight.values())
+        return not self._settled[call] and any(
+            i.first <= call < i.stop and call not in (i.gone or ()) for i in self._in_flight.values()
+        )
 
     def all_settled(self, first: int, stop: int) -> bool:
         """Whether all calls of a range have their outcomes."""
         return self._settled.find(0, first, stop) < 0
+
+    def any_settled(self, invocation: Invocation) -> bool:
+        """Whether at least one call of an invocation has its outcome."""
+        return self._settled.find(1, invocation.first, invocation.stop) >= 0
 
     def add(self, count: int, *, held: bool = False) -> int:
         """Append calls; return the number of the first. Held ones wait for `release`."""
@@ -172,9 +177,42 @@ class Calls:
         """Take note that an invocation is over; False if it was already."""
         return self._in_flight.pop((invocation.first, invocation.attempt), None) is not None
 
+    def owes(self, invocation: Invocation) -> bool:
+        """Whether calls of an invocation have no outcome, and were not lost either."""
+        return bool(self._left(invocation))
+
+    def _left(self, invocation: Invocation) -> list[int]:
+        gone = invocation.gone or ()
+        calls = range(invocation.first, invocation.stop)
+        return [call for call in calls if not self._settled[call] and call not in gone]
+
+    def lose(self, invocation: Invocation, call: int, *, blame: bool) -> bool:
+        """Decide about one lost call of an invocation that goes on; False if it is given up.
+
+        Parameters
+        ----------
+        invocation : Invocation
+            It has the call no longer.
+        call : int
+            The call.
+        blame : bool
+            Whether that counts against it, and it runs alone next time.
+        """
+        gone = invocation.gone = invocation.gone or set()
+        if call not in self._left(invocation):
+            return True
+        gone.add(call)
+        if blame:
+            self._blame[call] = self._blame.get(call, 0) + 1
+            if self._blame[call] > self._infra_retries:
+                return False
+        self.retried += 1
+        self._pending.append((call, 1, invocation.attempt + 1, blame))
+        return True
+
     def give_back(self, invocation: Invocation, first: int) -> int:
         """Make the calls of an invocation from `first` on pending again, blaming nobody; return how many."""
-        again = [call for call in range(first, invocation.stop) if not self._settled[call]]
+        again = [call for call in self._left(invocation) if call >= first]
         self._requeue(again, invocation.attempt + 1, alone=False)
         invocation.count = max(0, min(first, invocation.stop) - invocation.first)
         return len(again)
@@ -194,7 +232,7 @@ class Calls:
             False runs them again however often they were blamed.
         """
         self.end(invocation)
-        unsettled = [call for call in range(invocation.first, invocation.stop) if not self._settled[call]]
+        unsettled = self._left(invocation)
         blamed = unsettled if suspect is None else [call for call in unsettled if call == suspect]
         given_up = []
         for call in blamed:
@@ -215,10 +253,6 @@ class Calls:
     def attempts_blamed(self, call: int) -> int:
         """How often the call was running when its worker was lost."""
         return self._blame.get(call, 0)
-
-    def expired(self, now: float) -> list[Invocation]:
-        """The invocations whose lease is over."""
-        return [i for i in self._in_flight.values() if i.lease is not None and i.lease <= now]
 
     def _requeue(self, calls: list[int], attempt: int, *, alone: bool) -> None:
         runs: list[tuple[int, int, int, bool]] = []

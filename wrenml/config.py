@@ -41,6 +41,8 @@ class Settings:
         What decided the backend, for people. Default: ``"the default"``.
     stack : str
         Name of the deployed stack. Default: ``"wrenml"``.
+    region, profile : str, optional
+        The stack's region, and the profile whose credentials are used. Default: as AWS's own configuration says.
     workers : int, optional
         Local workers. Default: one for each usable CPU.
     options : Options
@@ -54,6 +56,8 @@ class Settings:
     backend: Backend
     why: str
     stack: str
+    region: str | None
+    profile: str | None
     workers: int | None
     options: Options
     cache_dir: str
@@ -88,11 +92,15 @@ def load_settings(environ: Mapping[str, str], cwd: str) -> Settings:
         named.update({name: (value, origin) for name, value in values.items()})
     backend, why = named.pop("backend", ("local", "the default"))
     stack, _ = named.pop("stack", ("wrenml", ""))
+    region, _ = named.pop("region", (None, ""))
+    profile, _ = named.pop("profile", (None, ""))
     workers, _ = named.pop("workers", (None, ""))
     return Settings(
         backend=cast("Backend", backend),
         why="WRENML_BACKEND" if why == _ENVIRONMENT else why,
         stack=stack,
+        region=region,
+        profile=profile,
         workers=workers,
         options=resolve_options({name: value for name, (value, _) in named.items()}),
         cache_dir=cache_dir(environ),
@@ -222,6 +230,12 @@ def _stack(name: str, value: object) -> str:
     return value
 
 
+def _region(name: str, value: object) -> str:
+    if not (isinstance(value, str) and _REGION.fullmatch(value)):
+        raise checks.wrong(name, value, "an AWS region such as 'eu-west-1'")
+    return value
+
+
 def _number(variable: str, text: str) -> object:
     try:
         return float(text)
@@ -273,6 +287,7 @@ _PREFIX: Final = "WRENML_"
 _ENVIRONMENT: Final = "the environment"
 _BACKENDS: Final = ("inline", "local", "aws")
 _STACK_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
+_REGION: Final = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 _CODE: Final = frozenset({"retry_on", "initializer", "finalizer"})
 _LOADERS: Final = ("PYTHON", "LD_", "DYLD_")
 _SWITCH: Final = {
@@ -282,11 +297,15 @@ _SWITCH: Final = {
 _CHECKS: Final[dict[str, checks.Check]] = {
     "backend": _backend,
     "stack": _stack,
+    "region": _region,
+    "profile": checks.line,
     "workers": checks.optional(checks.whole(1)),
 }
 _READERS: Final[dict[str, Callable[[str, str], object]]] = {
     "backend": _text,
     "stack": _text,
+    "region": _text,
+    "profile": _text,
     "workers": _whole,
     "chunksize": _whole,
     "retries": _whole,

@@ -19,6 +19,7 @@ from wrenml.rootkey import load_root_key
 from wrenml.worker import context
 
 __all__ = [
+    "aws_executor",
     "default_executor",
     "dummy_executor",
     "inline_executor",
@@ -105,7 +106,8 @@ def default_executor(**options: Unpack[MapOptions]) -> wrenml.Executor:
         return _nested(_given(options))
     settings = _settings()
     resolved = resolve_options(cast("Mapping[str, object]", options), base=settings.options)
-    key = (settings.backend, settings.workers, settings.cache_dir, os.getpid(), repr(options))
+    place = (settings.stack, settings.region, settings.profile) if settings.backend == "aws" else settings.cache_dir
+    key = (settings.backend, settings.workers, place, os.getpid(), repr(options))
     with _lock:
         executor = _shared.get(key)
         if executor is None or executor.closed:
@@ -122,23 +124,62 @@ def _from(settings: Settings, options: Options) -> wrenml.Executor:
     if settings.backend == "local":
         with begun(settings.cache_dir) as starter:
             return _local(settings.workers, options, settings.cache_dir, starter)
-    raise NotSupportedError(
-        f"the backend {settings.backend!r} ({settings.why}) is not in this version of wrenml; choose inline or local"
-    )
+    return _aws(settings.stack, settings.region, settings.profile, options)
 
 
-def lambda_executor(config: Mapping[str, object] | None = None, **options: Unpack[MapOptions]) -> wrenml.Executor:
-    """PyWren's name for an executor that runs calls on AWS Lambda.
+def aws_executor(
+    stack: str | None = None, *, region: str | None = None, profile: str | None = None, **options: Unpack[MapOptions]
+) -> wrenml.Executor:
+    """An executor that runs calls on AWS Lambda, each element of a map an invocation.
+
+    Inside a call, it runs calls in that call's process.
+
+    Parameters
+    ----------
+    stack : str, optional
+        What ``wrenml deploy`` has deployed. Default: as the settings say, or ``"wrenml"``.
+    region : str, optional
+        The AWS region. Default: as the settings or AWS's own configuration say.
+    profile : str, optional
+        A profile of AWS's own configuration, for credentials. Default: as for every AWS tool.
+    **options
+        Defaults of every map; see `wrenml.Options`.
 
     Raises
     ------
-    NotSupportedError
-        Always, in this version.
+    ConfigError
+        If there is no such stack.
+    VersionMismatchError
+        If it was deployed for another Python.
+    AccessDeniedError
+        If there are no credentials, or these may not read the stack's records.
     """
-    _given(_pywrens(config, options))
-    raise NotSupportedError(
-        "calls cannot be run on AWS Lambda in this version of wrenml; default_executor() runs them on this machine"
-    )
+    settings = _settings()
+    place = (stack or settings.stack, region or settings.region, profile or settings.profile)
+    return _aws(*place, _given(options))
+
+
+def _aws(stack: str, region: str | None, profile: str | None, options: Options) -> wrenml.Executor:
+    if context.current() is not None:
+        return _nested(options)
+    from wrenml.aws.session import Session  # noqa: PLC0415  # only where AWS is used
+    from wrenml.cloud import on_aws  # noqa: PLC0415  # loads the whole client: see _local
+
+    remake = (_aws, (stack, region, profile, options))
+    return on_aws(stack, Session(profile=profile, region=region), options, remake, reopened_future)
+
+
+def lambda_executor(config: Mapping[str, object] | None = None, **options: Unpack[MapOptions]) -> wrenml.Executor:
+    """PyWren's name for `aws_executor`.
+
+    Parameters
+    ----------
+    config : mapping, optional
+        PyWren's configuration, of which ``scheduler.map_item_limit`` counts.
+    **options
+        Defaults of every map; see `wrenml.Options`.
+    """
+    return aws_executor(**_pywrens(config, options))
 
 
 def dummy_executor(config: Mapping[str, object] | None = None, **options: Unpack[MapOptions]) -> wrenml.Executor:
@@ -182,10 +223,19 @@ def reopened_future(url: str, job: str, call: int) -> wrenml.Future[Any]:
     with _lock:
         session = session_on(url)
         if session is None:
-            if not url.startswith("file://"):
+            settings = _settings()
+            if url.startswith("file://"):
+                _shared[url] = _local(None, Options(), url.removeprefix("file://"))
+            elif url.startswith("s3://"):
+                _shared[url] = _aws(settings.stack, settings.region, settings.profile, settings.options)
+            else:
                 raise NotSupportedError(f"a future in {url} can be read in the process that made it only")
-            _shared[url] = _local(None, Options(), url.removeprefix("file://"))
             session = _shared[url].session
+            if session.storage.url != url:
+                raise ConfigError(
+                    f"the future lies in {url}, but the stack {settings.stack!r} of the settings keeps its jobs in "
+                    f"{session.storage.url}; name the future's stack (WRENML_STACK)"
+                )
     return reopened(session, job, call)
 
 

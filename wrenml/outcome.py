@@ -21,7 +21,18 @@ from typing import NamedTuple
 from wrenml.auth import TAG_SIZE, tag, verify
 from wrenml.errors import AuthenticationError, WireError
 
-__all__ = ["HEAD_SIZE", "RECORD", "Frame", "Outcome", "Status", "Timings", "frame_extent", "parse_frame", "seal_frame"]
+__all__ = [
+    "HEAD_SIZE",
+    "RECORD",
+    "Extent",
+    "Frame",
+    "Outcome",
+    "Status",
+    "Timings",
+    "frame_extent",
+    "parse_frame",
+    "seal_frame",
+]
 
 Buffer = bytes | bytearray | memoryview | mmap.mmap
 
@@ -64,6 +75,14 @@ class Outcome(NamedTuple):
     worker: str
     extra: dict[str, object]
     body_bytes: int
+
+
+class Extent(NamedTuple):
+    """Bytes of a frame without its bodies and with them, and how long its calls ran, seconds."""
+
+    head: int
+    total: int
+    seconds: float
 
 
 class _Head(NamedTuple):
@@ -189,17 +208,19 @@ class Frame:
             )
 
 
-def frame_extent(data: Buffer) -> tuple[int, int]:
-    """How many bytes the frame that begins here has: without its bodies, and with them.
+def frame_extent(data: Buffer) -> Extent:
+    """How long the frame is that begins here; what is no frame is taken to be as long as it is.
 
-    The numbers are not authenticated. What is no frame is taken to be as long as it is.
+    The numbers are not authenticated.
     """
     view = memoryview(data)
     if len(view) < HEAD_SIZE or view[:4] != MAGIC:
-        return len(view), len(view)
+        return Extent(len(view), len(view), 0.0)
     head = _Head._make(_HEAD.unpack(view[: _HEAD.size]))
-    extent = HEAD_SIZE + head.calls * RECORD.size + head.extra_bytes
-    return extent, extent + head.body_bytes
+    records = view[HEAD_SIZE : HEAD_SIZE + head.calls * RECORD.size]
+    size = HEAD_SIZE + head.calls * RECORD.size + head.extra_bytes
+    whole = records[: len(records) // RECORD.size * RECORD.size]
+    return Extent(size, size + head.body_bytes, sum([record[6] for record in RECORD.iter_unpack(whole)]) / 1e9)
 
 
 def seal_frame(  # noqa: PLR0913  # the fields of the head

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["BATCH_SECONDS", "backoff", "batch_size", "is_short"]
+__all__ = ["BATCH_SECONDS", "backoff", "batch_size", "is_short", "part_size"]
 
 BATCH_SECONDS = 0.012
 CALL_OVERHEAD = 3e-6
 GROWTH = 4
+PART_SECONDS = 2.0
 
 
 def backoff(attempt: int, *, base: float, cap: float, random: float) -> float:
@@ -56,6 +57,20 @@ def batch_size(*, call_seconds: float | None, last: int, pending: int, workers: 
     size = min(int(BATCH_SECONDS / (call_seconds + CALL_OVERHEAD)), last * GROWTH)
     share = pending // (2 * workers) if closed else pending // workers
     return max(1, min(size, share))
+
+
+def part_size(count: int, call_seconds: float | None) -> int:
+    """How many calls of an invocation share one outcome object: as many as run in about two seconds.
+
+    Parameters
+    ----------
+    count : int
+        Calls of the invocation.
+    call_seconds : float, optional
+        How long a call takes; while that is not known, there are four parts.
+    """
+    size = -(-count // 4) if call_seconds is None else int(PART_SECONDS / max(call_seconds, 1e-6))
+    return max(1, min(size, count))
 
 
 def is_short(*, call_seconds: float | None, batch: int) -> bool:

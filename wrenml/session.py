@@ -186,11 +186,8 @@ class Session:
             began=began(os.getpid()),
         )
         job = self.job_from(manifest, spec, options)
-        if job.remote:
-            # What is too large for the request has to be there before its worker.
-            if len(spec) > CARRIED_BYTES:
-                self.put_blob(manifest.spec, spec)
-            job.spec_stored = manifest.spec in self._stored
+        if job.remote and len(spec) > CARRIED_BYTES:  # it does not travel, and has to be there before the worker
+            self.put_blob(manifest.spec, spec)
         return job
 
     def job_from(self, manifest: Manifest, spec: bytes, options: Options, *, own: bool = True) -> Job:

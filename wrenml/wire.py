@@ -21,6 +21,7 @@ from wrenml.errors import VersionMismatchError, WireError
 
 __all__ = [
     "PROTOCOL",
+    "PYTHON",
     "Applied",
     "ArgumentRange",
     "Input",

@@ -23,7 +23,6 @@ class CallsMachine(RuleBasedStateMachine):
         self.tried: set[tuple[int, int]] = set()
         self.outcomes: dict[int, int] = {}
         self.duplicates = 0
-        self.now = 0.0
         self.first_taken = -1
         self.was_held: set[int] = set()
 
@@ -46,8 +45,8 @@ class CallsMachine(RuleBasedStateMachine):
             self.calls.release(call)
             self.where[call] = PENDING
 
-    @rule(limit=st.integers(1, 9), patience=st.one_of(st.none(), st.integers(1, 5)))
-    def take(self, limit: int, patience: int | None) -> None:
+    @rule(limit=st.integers(1, 9))
+    def take(self, limit: int) -> None:
         invocation = self.calls.take(limit)
         if invocation is None:
             assert PENDING not in self.where.values()
@@ -58,7 +57,6 @@ class CallsMachine(RuleBasedStateMachine):
         assert self.calls.find(*name) is invocation
         self.names.add(name)
         self.invocations[name] = invocation
-        invocation.lease = None if patience is None else self.now + patience
         for call in range(invocation.first, invocation.stop):
             assert self.where[call] == PENDING
             assert (call, invocation.attempt) not in self.tried
@@ -135,15 +133,29 @@ class CallsMachine(RuleBasedStateMachine):
         calls = st.integers(invocation.first, max(invocation.first, invocation.stop - 1))
         self._lose(name, data.draw(st.one_of(st.none(), calls)), retry=retry)
 
-    @rule(seconds=st.integers(1, 4))
-    def deadline(self, seconds: int) -> None:
-        self.now += seconds
-        late = self.calls.expired(self.now)
-        assert {(i.first, i.attempt) for i in late} == {
-            name for name, i in self.invocations.items() if i.lease is not None and i.lease <= self.now
-        }
-        for invocation in late:
-            self._lose((invocation.first, invocation.attempt), None, retry=True)
+    @precondition(lambda self: self.invocations)
+    @rule(data=st.data(), blame=st.booleans())
+    def one_is_lost(self, data: st.DataObject, blame: bool) -> None:  # noqa: FBT001  # drawn
+        """The worker lives, and says of one call that it may be run again."""
+        name, invocation = self._draw(data)
+        calls = range(invocation.first, max(invocation.first, invocation.stop - 1) + 1)
+        call = data.draw(st.sampled_from(calls))
+        mine = self.where[call] == name
+        goes_on = self.calls.lose(invocation, call, blame=blame)
+        if not mine:
+            assert goes_on
+            return
+        self.blamed[call] = self.blamed.get(call, 0) + blame
+        assert goes_on is not (blame and self.blamed[call] > self.infra_retries)
+        self.where[call] = PENDING
+        if not goes_on:
+            self._settle(call)
+
+    @precondition(lambda self: self.invocations)
+    @rule(data=st.data())
+    def owing(self, data: st.DataObject) -> None:
+        name, invocation = self._draw(data)
+        assert self.calls.owes(invocation) is (name in self.where.values())
 
     # What holds
 
@@ -179,7 +191,7 @@ class CallsMachine(RuleBasedStateMachine):
         for name in list(self.invocations):
             self._lose(name, None, retry=True)
         while PENDING in self.where.values():
-            self.take(3, None)
+            self.take(3)
             for name in list(self.invocations):
                 self._lose(name, None, retry=True)
         assert self.calls.unsettled == 0

@@ -104,10 +104,14 @@ def test_an_invocation_ends_once() -> None:
     assert calls.find(0, 1) is None
 
 
-def test_leases() -> None:
-    calls = Calls()
+def test_one_call_of_an_invocation_is_lost() -> None:
+    calls = Calls(infra_retries=0)
     calls.add(3)
-    for lease in (None, 5.0, 7.0):
-        taken(calls, 1).lease = lease
-    assert [i.first for i in calls.expired(5.0)] == [1]
-    assert [i.first for i in calls.expired(100.0)] == [1, 2]
+    invocation = taken(calls, 3)
+    assert calls.settle(0)
+    assert calls.lose(invocation, 1, blame=False)
+    assert not calls.lose(invocation, 2, blame=True)
+    assert not calls.owes(invocation)
+    assert calls.end(invocation)
+    again = taken(calls, 3)
+    assert (again.first, again.count, again.attempt) == (1, 1, 2)

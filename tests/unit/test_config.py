@@ -38,6 +38,8 @@ def test_nothing_set_is_the_local_backend(machine: Machine) -> None:
         backend="local",
         why="the default",
         stack="wrenml",
+        region=None,
+        profile=None,
         workers=None,
         options=Options(),
         cache_dir=str(machine.home / ".cache" / "wrenml"),
@@ -132,6 +134,7 @@ def test_an_empty_variable_and_a_foreign_one_say_nothing(machine: Machine) -> No
     [
         ("WRENML_BACKEND", "gcp", "'inline', 'local' or 'aws'"),
         ("WRENML_STACK", "../x", "a letter first"),
+        ("WRENML_REGION", "Ireland", "an AWS region"),
         ("WRENML_WORKERS", "0", "1 or more"),
         ("WRENML_CHUNKSIZE", "many", "a whole number"),
         ("WRENML_CHUNKSIZE", "0", "1 or more"),

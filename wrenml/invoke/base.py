@@ -34,13 +34,15 @@ class RequestOver(NamedTuple):
 class WorkerGone(NamedTuple):
     """The worker of a request ended before the request was over.
 
-    `suspect` is the call that was running, if known; `blame` whether anybody is to blame at all.
+    `suspect` is the call that was running, if known; `blame` whether anybody is to blame at all; `retry` whether
+    another worker could do better.
     """
 
     name: Name
     suspect: int | None
     cause: Exception
     blame: bool = True
+    retry: bool = True
 
 
 Event = FrameArrived | RequestOver | WorkerGone
@@ -51,11 +53,14 @@ class Invoker(Protocol):
 
     Attributes
     ----------
-    supervised : bool
-        Whether the end of a worker is always noticed: then requests need no lease beside its life.
+    batches : bool
+        Whether several short calls may be handed over at once where nobody asked for that.
+    carries : int
+        Up to how many bytes of arguments travel in a request.
     """
 
-    supervised: bool
+    batches: bool
+    carries: int
 
     def room(self, *, deep: bool) -> int:
         """How many requests can be sent now; `deep` counts workers that are about to be free."""
@@ -71,6 +76,9 @@ class Invoker(Protocol):
 
     def cancel(self, name: Name, call: int | None) -> None:
         """End a running call, or with None all of a request."""
+
+    def refuse(self, name: Name, key: str) -> None:
+        """Take note that what lies under a key is no outcome of this request."""
 
     def wake(self) -> None:
         """Make `wait` return."""

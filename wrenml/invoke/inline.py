@@ -11,7 +11,7 @@ from wrenml.storage.base import Buffer, Storage
 from wrenml.wire import Request
 from wrenml.worker.job import Environment
 from wrenml.worker.marks import NEVER
-from wrenml.worker.pipe import Stored
+from wrenml.worker.pipe import INLINE_BYTES, Stored
 from wrenml.worker.run import Runner
 
 __all__ = ["InlineInvoker"]
@@ -26,7 +26,8 @@ class InlineInvoker:
         Where outcomes are put.
     """
 
-    supervised = True
+    batches = True
+    carries = INLINE_BYTES
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -84,6 +85,9 @@ class InlineInvoker:
 
     def cancel(self, name: Name, call: int | None) -> None:
         """Nothing runs while anybody could cancel it."""
+
+    def refuse(self, name: Name, key: str) -> None:
+        """A worker's report is all there is to read."""
 
     def wake(self) -> None:
         """Nobody waits."""

@@ -27,7 +27,7 @@ from wrenml.wire import Request, outcome_prefix
 from wrenml.worker.child import DUMP_SIGNAL
 from wrenml.worker.endings import Reason, ending, sealed_failure
 from wrenml.worker.oom import SystemKills
-from wrenml.worker.pipe import Inbox, Reply, Stored, pack_request
+from wrenml.worker.pipe import INLINE_BYTES, Inbox, Reply, Stored, pack_request
 from wrenml.worker.supervisor import Child
 
 __all__ = ["LocalInvoker", "Sent", "Worker"]
@@ -115,7 +115,8 @@ class LocalInvoker:
         Starts the workers; it may have begun. Default: one for that storage and folder.
     """
 
-    supervised = True
+    batches = True
+    carries = INLINE_BYTES
 
     def __init__(self, storage: Storage, workers: int, folder: str, starter: Starter | None = None) -> None:
         self._storage = storage
@@ -208,6 +209,9 @@ class LocalInvoker:
                     left = since + worker.sent[0].limits.timeout - time.monotonic()
                     tick = min(tick, max(left, 0.0))
         return tick if timeout is None else min(timeout, tick)
+
+    def refuse(self, name: Name, key: str) -> None:
+        """A worker's report is all there is to read."""
 
     def wake(self) -> None:
         """Make `wait` return."""

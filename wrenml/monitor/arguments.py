@@ -113,6 +113,11 @@ class Arguments:
         self._chunks.append(chunk)
         self._unwritten.append(chunk)
 
+    def store(self, chunk: Chunk) -> None:
+        """Store a chunk that is about to be appended."""
+        with self._lock:
+            self._store([chunk])
+
     def restore(self, chunk: Chunk) -> None:
         """Append a chunk that was read from storage."""
         self._chunks.append(chunk)

@@ -8,6 +8,7 @@ from functools import partial
 from hashlib import sha256
 
 from wrenml.errors import WireError
+from wrenml.failures import rebuild
 from wrenml.futures import Block, Future, Raw
 from wrenml.monitor.job import Job, Origin
 from wrenml.outcome import Frame, Status
@@ -22,7 +23,7 @@ Callbacks = list[tuple[Future[object], Callable[[Future[object]], object]]]
 _WEIGHT = 0.5
 
 
-def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int, float, list[int]]:
+def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int, float, dict[int, BaseException]]:
     """Settle the calls of a frame.
 
     Returns
@@ -33,8 +34,8 @@ def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int
         How many calls were settled so.
     seconds : float
         How long they ran.
-    lost : list of int
-        Calls whose outcome says that the infrastructure failed.
+    lost : dict of int to exception
+        Calls whose outcome says that they may be run again, and why.
     """
     if not frame.has_extras and job.cache is None:
         records = list(frame.records())
@@ -42,7 +43,7 @@ def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int
         if stop - first == len(records) and job.calls.settle_run(first, stop):
             return _deliver_block(job, frame, origin, records)
     outcomes: list[tuple[int, Raw]] = []
-    lost: list[int] = []
+    lost: dict[int, BaseException] = {}
     failed = 0
     nanoseconds = 0
     bodies = frame.bodies
@@ -59,7 +60,7 @@ def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int
         for outcome, start, end in frame.outcomes():
             nanoseconds += int(outcome.timings.ran * 1e9)
             if outcome.status == Status.LOST:
-                lost.append(outcome.call)
+                lost[outcome.call] = rebuild(outcome.extra, b"" if bodies is None else memoryview(bodies)[start:end])
             elif settle(outcome.call):
                 stop = end - _capture_bytes(outcome.extra)
                 failure = outcome.extra if outcome.status == Status.FAILURE else None
@@ -74,7 +75,7 @@ def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int
 
 def _deliver_block(
     job: Job, frame: Frame, origin: Origin, records: list[tuple[int, int, int, int, int, float, int, int, int]]
-) -> tuple[Callbacks, int, int, float, list[int]]:
+) -> tuple[Callbacks, int, int, float, dict[int, BaseException]]:
     """Settle neighbouring calls that all succeeded and printed nothing: nearly all there ever are."""
     nanoseconds = sum([record[6] for record in records])
     block = Block(records[0][0], [record[8] for record in records], frame.bodies, origin)
@@ -96,7 +97,7 @@ def _deliver_block(
                 else:
                     future.settle_unobserved(block)
         job.condition.notify_all()
-    return callbacks, len(records), 0, nanoseconds / 1e9, []
+    return callbacks, len(records), 0, nanoseconds / 1e9, {}
 
 
 def _count(job: Job, frame: Frame, succeeded: int, failed: int, nanoseconds: int) -> None:
@@ -161,6 +162,8 @@ def locate(storage: Storage, raw: Raw | None, job: str, call: int) -> Input:
     origin = raw.origin
     start = origin.start + origin.frame.bodies_at
     begin, end = start + raw.start, start + raw.stop
+    if raw.bodies is None and raw.start == 0 and raw.stop == origin.frame.body_bytes:
+        return Input(job, call, origin.key, begin, end, origin.frame.body_sha256.hex())
     body = storage.get(origin.key, start=begin, stop=end) if raw.bodies is None else _part(raw)
     return Input(job, call, origin.key, begin, end, sha256(body).hexdigest())
 

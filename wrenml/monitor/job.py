@@ -7,23 +7,30 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from wrenml import auth
 from wrenml.cache import CachedCalls
 from wrenml.calls import Calls, Invocation
+from wrenml.costs import FREE, Cost, Meter
 from wrenml.errors import WrenmlError
 from wrenml.failures import annotate, rebuild
 from wrenml.futures import Block, Future, Raw
 from wrenml.invoke.base import Limits
 from wrenml.monitor.arguments import Arguments
 from wrenml.monitor.manifest import Manifest, write_manifest
+from wrenml.monitor.state import cancel_token, write_state
 from wrenml.outcome import Frame
 from wrenml.pickling import Unpacker
+from wrenml.retry import part_size
 from wrenml.storage.base import Buffer, Storage
 from wrenml.wire import Input, Request, blob_key
 
-__all__ = ["Job", "Origin", "Plan", "Port", "Tally"]
+__all__ = ["CARRIED_BYTES", "Job", "Origin", "Plan", "Port", "Tally"]
+
+CARRIED_BYTES = 16 << 10  # job specs up to this size travel in every request
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +75,9 @@ class Port(Protocol):
 
     def reference(self, job: Job, call: int) -> tuple[Callable[..., object], tuple[object, ...]]:
         """How to make a future again in another process."""
+
+    def put_blob(self, digest: str, data: Buffer) -> None:
+        """Store a content-addressed object, once."""
 
     def run_again(self, job: Job, calls: list[int]) -> tuple[Job, list[Future[object]]]:
         """Run calls again as a new job."""
@@ -120,6 +130,7 @@ class Job:
         self._outgrown: dict[int, int] = {}
         self.locations: dict[tuple[str, int], Input] = {}
         self.cache: CachedCalls | None = None
+        self.meter: Meter | None = None
         self.tally = Tally()
         self.started = time.monotonic()
         self.ended: float | None = None
@@ -129,6 +140,9 @@ class Job:
         self.call_seconds: float | None = None
         self.batch = 1
         self.in_flight = 0
+        # Of objects in a bucket the first one written counts, and writing takes a while.
+        self.remote = storage.url.startswith("s3:")
+        self.cancelled: set[int] = set()
         self._written = False
         self._writing = threading.Lock()
         self._port = port
@@ -139,6 +153,11 @@ class Job:
     def over(self) -> bool:
         """Whether nothing can happen to the job any more."""
         return self.closed and self.calls.unsettled == 0
+
+    @property
+    def cost(self) -> Cost:
+        """What it has cost so far."""
+        return FREE if self.meter is None else self.meter.cost
 
     # To workers
 
@@ -183,6 +202,7 @@ class Job:
             located = self.arguments.locate(first, count)
             if located is not None:
                 (offsets, where), args = located, memoryview(b"")
+        carried = self.spec if self.remote and len(self.spec) <= CARRIED_BYTES else b""
         inputs: tuple[Input, ...] = ()
         if self.locations:
             inputs = tuple(self.locations[entry] for entry in self.arguments.inputs(first, count))
@@ -198,9 +218,16 @@ class Job:
             range=where,
             inputs=inputs,
             storage=self.storage.url,
+            carried=carried,
             sent=time.time(),
+            cancel=self._cancel_digest if self.remote else "",
+            part=part_size(count, self.call_seconds) if self.remote else 1,
             depth=self.plan.depth,
         )
+
+    @cached_property
+    def _cancel_digest(self) -> str:
+        return sha256(cancel_token(self.key)).hexdigest()
 
     # To other clients
 
@@ -213,10 +240,15 @@ class Job:
         """Store what another client needs to attach, as far as it is not stored."""
         with self._writing:
             if not self._written:
-                self.storage.put(blob_key(self.manifest.spec), self.spec, if_absent=True)
+                self._port.put_blob(self.manifest.spec, self.spec)
                 write_manifest(self.storage, self.manifest, self.key)
                 self._written = True
             self.arguments.write()
+
+    def write_state(self) -> None:
+        """Store which calls are cancelled, for workers and other clients."""
+        with self._writing:
+            write_state(self.storage, self.key, self.id, self.cancelled)
 
     # To futures
 

@@ -13,14 +13,18 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from itertools import pairwise
 from typing import cast
 
 from wrenml import auth
 from wrenml.calls import Invocation
+from wrenml.crew import Crew
 from wrenml.errors import (
     AuthenticationError,
     CallCancelled,
+    CallTimeout,
     ExecutorClosedError,
     StorageError,
     WireError,
@@ -33,21 +37,31 @@ from wrenml.events import CallsRetried, CallsSettled, Event, Hook, JobEnded
 from wrenml.futures import Raw
 from wrenml.invoke.base import Event as Arrival
 from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
+from wrenml.monitor import spending
 from wrenml.monitor.arguments import Chunk
 from wrenml.monitor.deliver import deliver, settle_many
 from wrenml.monitor.job import Job, Origin
-from wrenml.monitor.outcomes import CLIENT, ClientFrame, client_frame, known_frames, store, write_journal
+from wrenml.monitor.outcomes import (
+    CLIENT,
+    ClientFrame,
+    check_place,
+    client_frame,
+    known_frames,
+    read_outcome,
+    store,
+    write_journal,
+)
 from wrenml.monitor.telling import Telling
-from wrenml.monitor.writing import Writing
+from wrenml.monitor.writing import Writing, write_job
 from wrenml.outcome import parse_frame
 from wrenml.retry import batch_size, is_short
-from wrenml.storage.base import Buffer
-from wrenml.worker.pipe import INLINE_BYTES
+from wrenml.storage.base import Buffer, Commit
 
 __all__ = ["Monitor"]
 
 _log = logging.getLogger("wrenml")
 
+_WRITERS = 8
 # So many calls lost before they ran, and no success: the fault is not theirs, and the others would be lost too.
 _HOPELESS = 5
 
@@ -73,6 +87,7 @@ class Monitor:
         self._jobs: dict[str, Job] = {}
         self._ready: deque[Job] = deque()
         self._writing = Writing(self._lock)
+        self._writers = Crew(_WRITERS, "wrenml-write")
         self._telling = Telling(self._lock)
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -111,6 +126,17 @@ class Monitor:
         if not self._threaded:
             self._run_here(job)
         self._telling.tell()
+
+    def is_too_large(self, chunk: Chunk) -> bool:
+        """Whether an argument of the chunk cannot travel in a request."""
+        ends = chunk.offsets
+        return len(chunk.data) > self._invoker.carries and any(
+            stop - start > self._invoker.carries for start, stop in pairwise(ends)
+        )
+
+    def write_later(self, task: Callable[[], None]) -> None:
+        """Have something written to storage that nobody waits for."""
+        self._writers.run(task)
 
     def extend(self, job: Job, chunk: Chunk, count: int, held: Collection[int]) -> None:
         """Append calls to a job, some of them held until `release`; `add` hands them out."""
@@ -155,8 +181,7 @@ class Monitor:
                 return 0
             job.tally.cancelled += len(cancelled)
             self._telling.owe(settle_many(job, [(call, None) for call in cancelled]))
-            for frame in client_frame(job, cancelled, CallCancelled()):
-                store(job, frame.first, [frame.data])
+            self._note_cancelled(job, cancelled)
             for invocation in job.calls.in_flight:
                 self._cancel_running(job, invocation, set(cancelled))
             self._telling.note(CallsSettled(job.id, 0, 0, len(cancelled), 0.0))
@@ -165,6 +190,14 @@ class Monitor:
                 self._invoker.wake()
         self._telling.tell()
         return len(cancelled)
+
+    def _note_cancelled(self, job: Job, calls: list[int]) -> None:
+        if job.remote:
+            job.cancelled.update(calls)
+            self._writers.run(partial(_write_state, job))
+            return
+        for frame in client_frame(job, calls, CallCancelled()):
+            store(job, frame.first, [frame.data])
 
     def _cancel_running(self, job: Job, invocation: Invocation, cancelled: set[int]) -> None:
         name = (job.id, invocation.first, invocation.attempt)
@@ -221,7 +254,8 @@ class Monitor:
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-        self._writing.write(everything=True)
+        self._write(everything=True)
+        self._writers.close()
         self._invoker.close()
 
     # The loop
@@ -229,7 +263,7 @@ class Monitor:
     def _run(self) -> None:
         try:
             while not self._closing:
-                self._writing.write()
+                self._write()
                 self._invoker.wait(self._patience())
                 self._step()
         except BaseException as error:  # whoever waits must learn that nobody settles futures any more
@@ -243,22 +277,27 @@ class Monitor:
         except KeyboardInterrupt:
             self.cancel(job, range(job.calls.total))
             raise
-        self._writing.write(everything=True)
+        self._write(everything=True)
+
+    def _write(self, *, everything: bool = False) -> None:
+        for job in self._writing.due_jobs(everything=everything):
+            if job.remote:
+                self._writers.run(partial(write_job, job))
+            else:
+                write_job(job)
 
     def _step(self, job: Job | None = None) -> None:
         with self._lock:
             for arrival in self._invoker.collect():
                 self._take(arrival)
-            self._expire()
             self._dispatch(job)
         self._telling.tell()
 
     def _patience(self) -> float | None:
         with self._lock:
-            due = [i.lease for job in [*self._jobs.values()] if job.plan.timeout for i in job.calls.in_flight]
-            soonest = min((time for time in [*due, self._writing.due] if time is not None), default=None)
-            self._asleep = soonest is None
-        return None if soonest is None else max(0.0, soonest - time.monotonic())
+            due = self._writing.due
+            self._asleep = due is None
+        return None if due is None else max(0.0, due - time.monotonic())
 
     # Handing out
 
@@ -284,23 +323,40 @@ class Monitor:
         passed = 0
         while ready and passed < len(ready):
             job = ready[0]
-            if not job.calls.has_pending or job.broken:
+            if not job.calls.has_pending or job.broken or self._overspent(job):
                 ready.popleft().queued = False
                 continue
             deep = is_short(call_seconds=job.call_seconds, batch=job.batch)
             if not self._invoker.room(deep=deep):
                 return
             window = job.plan.max_in_flight
-            if window is not None and job.in_flight >= window:
+            if (window is not None and job.in_flight >= window) or spending.must_wait(job):
                 passed += 1
             elif (invocation := job.calls.take(self._size(job))) is not None:
                 passed = 0
                 self._send(job, invocation)
             ready.rotate(-1)
 
+    def _overspent(self, job: Job) -> bool:
+        """Whether what waits of a job may not be sent any more: then it has failed."""
+        cause = spending.refusal(job)
+        if cause is None:
+            return False
+        calls: list[int] = []
+        while (invocation := job.calls.take(job.calls.total)) is not None:
+            job.calls.end(invocation)
+            calls += range(invocation.first, invocation.stop)
+        # They are not stored: that would cost a request for each.
+        self._fail(job, calls, cause)
+        self._telling.note(CallsSettled(job.id, 0, len(calls), 0, 0.0))
+        self._end_if_over(job)
+        return True
+
     def _size(self, job: Job) -> int:
         if job.plan.chunksize is not None:
             return job.plan.chunksize
+        if not self._invoker.batches:
+            return 1
         workers = min(self._workers, job.plan.max_in_flight or self._workers)
         job.batch = batch_size(
             call_seconds=job.call_seconds,
@@ -312,12 +368,11 @@ class Monitor:
         return job.batch
 
     def _send(self, job: Job, invocation: Invocation) -> None:
-        limits = job.limits(invocation)
-        if limits.timeout is not None and not self._invoker.supervised:
-            invocation.lease = time.monotonic() + 120 + invocation.count * limits.timeout + 90
         job.in_flight += 1
         try:
-            self._invoker.invoke(job.request(invocation, INLINE_BYTES), job.spec, limits)
+            request = job.request(invocation, self._invoker.carries)
+            self._invoker.invoke(request, job.spec, job.limits(invocation))
+            spending.count_sent(job)
         except StorageError as error:
             self._lose(job, invocation, None, error, retry=False)
         except (OSError, RuntimeError) as error:
@@ -337,28 +392,49 @@ class Monitor:
         if job is None or invocation is None:
             return
         if isinstance(arrival, FrameArrived):
-            self._settle(job, arrival)
+            self._settle(job, invocation, arrival)
         elif isinstance(arrival, RequestOver):
             self._end_request(job, invocation, arrival)
         elif arrival.blame:
-            self._lose(job, invocation, arrival.suspect, arrival.cause)
+            self._lose(job, invocation, arrival.suspect, arrival.cause, retry=arrival.retry)
         else:
             self._end_request(job, invocation, RequestOver(arrival.name, invocation.first))
 
-    def _settle(self, job: Job, arrival: FrameArrived) -> None:
+    def _settle(self, job: Job, invocation: Invocation, arrival: FrameArrived) -> None:
         try:
             frame = parse_frame(arrival.frame, job.id, job.invocation_key)
+            if job.remote:
+                check_place(frame, arrival.stored.key)
         except (AuthenticationError, WireError) as error:
             _log.warning("wrenml: an outcome of job %s was refused: %s", job.id, error)
+            self._invoker.refuse(arrival.name, arrival.stored.key)
             return
+        spending.count_frame(job, invocation, frame)
         stored = arrival.stored
         origin = Origin(frame, stored.key, stored.start)
-        if frame.attempt > 1:
+        if frame.attempt > 1 and not job.remote:
             write_journal(job, frame)
-        callbacks, succeeded, failed, seconds, _ = deliver(job, frame, origin)
+        callbacks, succeeded, failed, seconds, lost = deliver(job, frame, origin)
         self._telling.owe(callbacks)
         if succeeded or failed:
-            self._telling.note(CallsSettled(job.id, succeeded, failed, 0, seconds))
+            self._telling.note(CallsSettled(job.id, succeeded, failed, 0, seconds, spending.spent(job)))
+        for call, cause in lost.items():
+            self._lose_call(job, invocation, call, cause)
+
+    def _lose_call(self, job: Job, invocation: Invocation, call: int, cause: BaseException) -> None:
+        """Decide about a call whose worker lives and says that it did not come to an end with it."""
+        if isinstance(cause, WorkerOutOfMemory) and not job.limits(invocation).last:
+            job.outgrow(call)
+            blame = False
+        else:
+            # There was no time for it, since others took that. An invocation that settles nothing has no such excuse.
+            blame = type(cause) not in {WorkerLost, CallTimeout} or not job.calls.any_settled(invocation)
+        if job.calls.lose(invocation, call, blame=blame):
+            job.tally.retried += 1
+            self._telling.note(CallsRetried(job.id, 1, str(cause).partition("\n")[0]))
+            self._queue(job)
+        else:
+            self._give_up_lost(job, [call], call, cause)
 
     def _end_request(self, job: Job, invocation: Invocation, over: RequestOver) -> None:
         if over.next_call < invocation.stop and job.calls.give_back(invocation, over.next_call):
@@ -367,8 +443,9 @@ class Monitor:
             return
         job.calls.end(invocation)
         job.in_flight -= 1
+        spending.count_end(job, invocation)
         job.forget_key(invocation)
-        if not job.calls.all_settled(invocation.first, invocation.stop):
+        if job.calls.owes(invocation):
             cause = WorkerCrashed("the worker's report of these calls was refused (the log says why); run them again.")
             self._lose(job, invocation, None, cause, counted=True)
             return
@@ -387,6 +464,7 @@ class Monitor:
     ) -> None:
         if not counted:
             job.in_flight -= 1
+            spending.count_end(job, invocation)
         outgrown = isinstance(cause, WorkerOutOfMemory) and suspect is not None and not job.limits(invocation).last
         if outgrown:
             job.outgrow(cast("int", suspect))
@@ -412,32 +490,42 @@ class Monitor:
         self._give_up(job, calls, cause)
 
     def _give_up(self, job: Job, calls: list[int], cause: BaseException) -> None:
-        for made in client_frame(job, calls, cause):
-            self._settle_here(job, made)
+        for made in client_frame(job, calls, cause, single=job.remote):
+            if job.remote:
+                self._writers.run(partial(self._settle_there, job, made))
+            else:
+                self._settle_here(job, made)
+
+    def _settle_there(self, job: Job, made: ClientFrame) -> None:
+        """Settle a call in a bucket: what lies there first is its outcome, perhaps that of a worker after all."""
+        known = store(job, made.first, [made.data])
+        found = None if known.settled else read_outcome(job, known.key)
+        with self._lock:
+            if found is None:
+                self._deliver_made(job, made, known)
+            else:
+                callbacks, succeeded, failed, seconds, _ = deliver(job, found.frame, found)
+                self._telling.owe(callbacks)
+                self._telling.note(CallsSettled(job.id, succeeded, failed, 0, seconds))
+            self._end_if_over(job)
+        self._telling.tell()
 
     def _settle_here(self, job: Job, made: ClientFrame) -> None:
-        commit = store(job, made.first, [made.data])
+        self._deliver_made(job, made, store(job, made.first, [made.data]))
+
+    def _deliver_made(self, job: Job, made: ClientFrame, commit: Commit) -> None:
         key = auth.label_key(job.key, CLIENT)
         frame = parse_frame(made.data, job.id, lambda first, attempt: auth.invocation_key(key, first, attempt))
         callbacks, succeeded, failed, _, _ = deliver(job, frame, Origin(frame, commit.key, commit.start))
         self._telling.owe(callbacks)
         self._telling.note(CallsSettled(job.id, succeeded, failed, 0, 0.0))
 
-    def _expire(self) -> None:
-        now = time.monotonic()
-        for job in list(self._jobs.values()):
-            if job.plan.timeout is not None:
-                for invocation in job.calls.expired(now):
-                    cause = WorkerLost("the worker gave no sign of these calls until their lease was over.")
-                    self._lose(job, invocation, None, cause)
-                    self._invoker.cancel((job.id, invocation.first, invocation.attempt), None)
-
     def _end_if_over(self, job: Job) -> None:
         if not job.calls.unsettled:
             self._idle.notify_all()
         if job.over and self._jobs.pop(job.id, None) is not None:
             job.ended = time.monotonic()
-            self._telling.note(JobEnded(job.id, job.ended - job.started))
+            self._telling.note(JobEnded(job.id, job.ended - job.started, cost=job.cost))
 
     def _break(self, error: BaseException) -> None:
         _log.error("wrenml: the monitor failed", exc_info=error)
@@ -448,16 +536,28 @@ class Monitor:
 
     def _abandon(self, job: Job, error: WrenmlError) -> None:
         """Settle what is left of a job without storing it: nothing else can be relied on any more."""
-        failure: dict[str, object] = {"kind": "lost", "type": type(error).__name__, "message": str(error)}
         with self._lock:
             job.broken = error
-            rest = [call for call in range(job.calls.total) if job.calls.settle(call)]
-            self._telling.owe(settle_many(job, [(call, Raw(b"", 0, 0, error, failure)) for call in rest]))
+            self._fail(job, range(job.calls.total), error)
             self._jobs.pop(job.id, None)
             self._idle.notify_all()
+
+    def _fail(self, job: Job, calls: Iterable[int], error: WrenmlError) -> None:
+        """Settle calls without storing that."""
+        failure: dict[str, object] = {"kind": "lost", "type": type(error).__name__, "message": str(error)}
+        rest = [call for call in calls if job.calls.settle(call)]
+        job.tally.failed += len(rest)
+        self._telling.owe(settle_many(job, [(call, Raw(b"", 0, 0, error, failure)) for call in rest]))
 
     def tell(self, event: Event) -> None:
         """Give an event to the hooks."""
         with self._lock:
             self._telling.note(event)
         self._telling.tell()
+
+
+def _write_state(job: Job) -> None:
+    try:
+        job.write_state()
+    except StorageError as error:
+        _log.warning("wrenml: workers of job %s do not learn that calls were cancelled: %s", job.id, error)

@@ -9,13 +9,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wrenml import auth
-from wrenml.errors import CallCancelled, StorageError
-from wrenml.monitor.job import Job
-from wrenml.outcome import RECORD, Frame, Status, seal_frame
+from wrenml.errors import CallCancelled, StorageError, WireError, WrenmlError
+from wrenml.monitor.job import Job, Origin
+from wrenml.outcome import RECORD, Frame, Status, parse_frame, seal_frame
 from wrenml.storage.base import Buffer, Commit
 from wrenml.worker.failing import explain
 
-__all__ = ["CLIENT", "JOURNAL", "ClientFrame", "client_frame", "known_frames", "store", "write_journal"]
+__all__ = [
+    "CLIENT",
+    "JOURNAL",
+    "ClientFrame",
+    "check_place",
+    "client_frame",
+    "known_frames",
+    "read_outcome",
+    "store",
+    "write_journal",
+]
 
 _log = logging.getLogger("wrenml")
 
@@ -41,6 +51,23 @@ def store(job: Job, first: int, parts: Sequence[Buffer], writer: str = CLIENT) -
         return Commit(settled=True, key="", start=0, stop=0)
 
 
+def read_outcome(job: Job, key: str) -> Origin | None:
+    """Read an outcome that somebody else has written; None if it is none, or cannot be read."""
+    try:
+        frame = parse_frame(job.storage.get(key), job.id, job.invocation_key)
+    except WrenmlError as error:
+        _log.warning("wrenml: the outcome at %s cannot be read: %s", key, error)
+        return None
+    return Origin(frame, key, 0)
+
+
+def check_place(frame: Frame, key: str) -> None:
+    """Raise `WireError` unless a frame lies under the name of one of its calls: else it hides another's outcome."""
+    call = key.rpartition("/")[2].partition(".")[0]
+    if not any(record[0] == int(call) for record in frame.records()):
+        raise WireError(f"what lies at {key} is the outcome of other calls")
+
+
 def write_journal(job: Job, frame: Frame) -> None:
     """Note which attempt settles calls that were started more than once: two workers may have reported."""
     calls = [record[0] for record in frame.records() if not job.calls.is_settled(record[0])]
@@ -50,8 +77,11 @@ def write_journal(job: Job, frame: Frame) -> None:
         store(job, calls[0], [signed, text], JOURNAL)
 
 
-def client_frame(job: Job, calls: list[int], cause: BaseException) -> Iterator[ClientFrame]:
-    """Make the frames that give these calls the same failure, tagged under the client's own key."""
+def client_frame(job: Job, calls: list[int], cause: BaseException, *, single: bool = False) -> Iterator[ClientFrame]:
+    """Make the frames that give these calls the same failure, tagged under the client's own key.
+
+    With `single` there is one for each call, so that each is written under its own name.
+    """
     text, body = explain(cause)
     if isinstance(cause, CallCancelled):
         text["kind"] = "cancelled"
@@ -59,7 +89,7 @@ def client_frame(job: Job, calls: list[int], cause: BaseException) -> Iterator[C
     now = time.time()
     run: list[int] = []
     for call in [*calls, None]:
-        if run and call != run[-1] + 1:
+        if run and (single or call != run[-1] + 1):
             records = b"".join([RECORD.pack(c, Status.FAILURE, 0, 0, len(extra), now, 0, 0, len(body)) for c in run])
             yield _sealed(job, run[0], records, extra * len(run), [body] * len(run))
             run = []

@@ -9,7 +9,7 @@ import time
 from wrenml.errors import WrenmlError
 from wrenml.monitor.job import Job
 
-__all__ = ["Writing"]
+__all__ = ["Writing", "write_job"]
 
 _log = logging.getLogger("wrenml")
 
@@ -37,16 +37,20 @@ class Writing:
             due = time.monotonic() + (_AFTER if job.written else 0.0)
             self.due = min(due, self.due or due)
 
-    def write(self, *, everything: bool = False) -> None:
-        """Write what is due, or everything; to be called without the lock."""
+    def due_jobs(self, *, everything: bool = False) -> list[Job]:
+        """Take the jobs that are to be written now, or all; to be called without the lock."""
         if self.due is None or not (everything or self.due <= time.monotonic()):
-            return
+            return []
         with self._lock:
             self.due = None
             jobs = list(self._jobs.values())
             self._jobs.clear()
-        for job in jobs:
-            try:
-                job.write()
-            except WrenmlError as error:
-                _log.warning("wrenml: job %s cannot be attached to from elsewhere: %s", job.id, error)
+        return jobs
+
+
+def write_job(job: Job) -> None:
+    """Write what of a job is not written yet."""
+    try:
+        job.write()
+    except WrenmlError as error:
+        _log.warning("wrenml: job %s cannot be attached to from elsewhere: %s", job.id, error)

@@ -245,7 +245,8 @@ class _Around:
 
     def __init__(self, inner: Invoker) -> None:
         self.inner = inner
-        self.supervised = inner.supervised
+        self.batches = inner.batches
+        self.carries = inner.carries
         self.requests: list[Request] = []
 
     def room(self, *, deep: bool) -> int:
@@ -268,6 +269,10 @@ class _Around:
     def cancel(self, name: Name, call: int | None) -> None:
         """As the inner invoker's."""
         self.inner.cancel(name, call)
+
+    def refuse(self, name: Name, key: str) -> None:
+        """As the inner invoker's."""
+        self.inner.refuse(name, key)
 
     def wake(self) -> None:
         """As the inner invoker's."""

@@ -1,0 +1,406 @@
+"""Lambda as an invoker: sends requests, finds their outcomes in the bucket, and notices which will not come.
+
+::
+
+    invoke ──▶ crew: Sender ──Event──▶ Lambda ──▶ worker ──▶ jobs/<job>/out/<call>
+                  │                       └──▶ failure record          │
+                  ▼                                   │                ▼
+               JobWatch ◀── the watch thread ◀────────┴──── list ── read (crew) ──▶ collect: frames, losses
+
+What is in storage decides: a lease that is over or a failure record only counts when a list that began later shows no
+outcome.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from wrenml.crew import Crew
+from wrenml.errors import (
+    AuthenticationError,
+    ConfigError,
+    KeyNotFoundError,
+    StorageError,
+    StorageUnavailableError,
+    WorkerLost,
+)
+from wrenml.invoke.aws.flight import Flight
+from wrenml.invoke.aws.pace import Pace
+from wrenml.invoke.aws.records import Records
+from wrenml.invoke.aws.sending import Sender, Window
+from wrenml.invoke.aws.watching import JobWatch, list_outcomes
+from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, WorkerGone
+from wrenml.outcome import frame_extent
+from wrenml.storage.base import Objects
+from wrenml.storage.s3_errors import aws_errors
+from wrenml.wire import Request
+from wrenml.worker.pipe import Stored
+
+__all__ = ["AwsInvoker", "Target", "usable_concurrency"]
+
+_log = logging.getLogger("wrenml")
+
+_CONCURRENCY = 1000
+_SENDERS = 64
+_READERS = 32
+_HEAD_BYTES = 1 << 16
+_RECORDS_FIRST = 1.0  # seconds of silence before failure records are looked for
+_RECORDS_LAST = 15.0
+_RECORDS_GROWTH = 1.5
+_UNREACHED_LAST = 10.0
+# An asynchronous event may have 1 MB; what is not arguments is well below this, the carried job spec included.
+_ENVELOPE_BYTES = 48 << 10
+_PAYLOAD_BYTES = 1_000_000
+
+
+class Target(NamedTuple):
+    """What is invoked.
+
+    Parameters
+    ----------
+    functions : mapping of int to str
+        The function of each memory size, MB.
+    alias : str
+        The version.
+    timeout : float
+        Limit of an invocation, seconds.
+    start_by : float
+        Seconds an invocation may wait for its start.
+    owner : str
+        The account that owns the bucket.
+    """
+
+    functions: Mapping[int, str]
+    alias: str
+    timeout: float
+    start_by: float
+    owner: str = ""
+
+
+class AwsInvoker:
+    """Starts work on Lambda.
+
+    Parameters
+    ----------
+    target : Target
+        What is invoked.
+    client : Any
+        boto3's client of Lambda, or one of its kind.
+    storage : Objects
+        Where outcomes appear.
+    failures : Objects
+        Where Lambda's failure records appear.
+    concurrency : int
+        How many invocations may run at a time.
+    """
+
+    batches = False
+    carries = (_PAYLOAD_BYTES - _ENVELOPE_BYTES) * 3 // 4
+
+    def __init__(self, target: Target, client: Any, storage: Objects, failures: Objects, concurrency: int) -> None:  # noqa: ANN401  # boto3 makes its client classes at run time
+        self._target = target
+        self._storage = storage
+        self._sizes = sorted(target.functions)
+        self.window = Window(concurrency)
+        self._stopped = threading.Event()
+        self._sender = Sender(client, target.alias, target.start_by, self.window, self._stopped)
+        memory = {name: size for size, name in target.functions.items()}
+        self._records = Records(failures, memory, time.time() - 1.0)
+        self._records_due = 0.0
+        self._records_pause = _RECORDS_FIRST
+        self._senders = Crew(_SENDERS, "wrenml-send")
+        self._readers = Crew(_READERS, "wrenml-read")
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._watching = threading.Condition(lock)
+        self._flights: dict[Name, Flight] = {}
+        self._watches: dict[str, JobWatch] = {}
+        self._events: deque[Event] = deque()
+        self._woken = False
+        self._unreached = 0.0
+        self._thread: threading.Thread | None = None
+
+    # For the monitor
+
+    def room(self, *, deep: bool) -> int:  # noqa: ARG002  # the protocol's signature
+        """How many more invocations the window takes."""
+        return max(0, self.window.width - len(self._flights))
+
+    def invoke(self, request: Request, spec: bytes, limits: Limits) -> None:  # noqa: ARG002  # the spec travels in the request, or lies in storage
+        """Queue a request to be sent.
+
+        Raises
+        ------
+        RuntimeError
+            If threads cannot be started.
+        """
+        seconds = self._target.timeout
+        if limits.timeout is not None:
+            seconds = min(seconds, request.count * limits.timeout)
+        flight = Flight(request._replace(owner=self._target.owner), limits, "", seconds)
+        try:
+            flight.function = self._function(limits.memory_mb)
+        except ConfigError as error:
+            with self._changed:
+                self._tell(WorkerGone(flight.name, None, error, retry=False))
+            return
+        with self._changed:
+            self._flights[flight.name] = flight
+        self._senders.run(partial(self._send, flight))
+
+    def _function(self, memory_mb: int | None) -> str:
+        wanted = self._sizes[0] if memory_mb is None else memory_mb
+        size = next((size for size in self._sizes if size >= wanted), None)
+        if size is None:
+            raise ConfigError(
+                f"memory_mb={memory_mb}: the stack has no function with so much; its sizes are "
+                f"{', '.join(map(str, self._sizes))} MB. Add one: wrenml deploy --memory …"
+            )
+        return self._target.functions[size]
+
+    def wait(self, timeout: float | None) -> None:
+        """Wait until there is something to collect, or `wake` is called."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._woken or self._events, timeout)
+            self._woken = False
+
+    def collect(self) -> Sequence[Event]:
+        """Take what happened since the last time."""
+        with self._changed:
+            events = list(self._events)
+            self._events.clear()
+        return events
+
+    def cancel(self, name: Name, call: int | None) -> None:
+        """Expect nothing more of a request; workers find out from the job's state."""
+        if call is not None:
+            return
+        with self._changed:
+            flight = self._flights.get(name)
+            if flight is not None:
+                self._forget(flight)
+                self._tell(RequestOver(name, flight.stop))
+
+    def refuse(self, name: Name, key: str) -> None:
+        """Take note that an outcome is not authentic: it is read once more, then removed and its call lost."""
+        call = int(key.rpartition("/")[2].partition(".")[0])
+        with self._changed:
+            flight = self._flights.get(name)
+        if flight is not None:
+            self._readers.run(partial(self._read_again, flight, call, key))
+
+    def wake(self) -> None:
+        """Make `wait` return."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Send and read nothing more. What was sent goes on, and its outcomes stay in the bucket."""
+        self._stopped.set()
+        with self._changed:
+            self._flights.clear()
+            self._watches.clear()
+            self._watching.notify()
+            self._changed.notify_all()
+        self._senders.close(drop=True)
+        self._readers.close(drop=True)
+        if self._thread is not None:
+            self._thread.join()
+
+    # Sending
+
+    def _send(self, flight: Flight) -> None:
+        with self._changed:
+            if flight.over:
+                return
+        self._expect(flight)
+        error = self._sender.send(flight, lambda: len(self._flights))
+        if error is not None:
+            retry = isinstance(error, WorkerLost)
+            with self._changed:
+                if not flight.over:
+                    self._forget(flight)
+                    self._tell(WorkerGone(flight.name, None, error, retry=retry))
+
+    def _expect(self, flight: Flight) -> None:
+        now = time.monotonic()
+        job = flight.request.job
+        with self._changed:
+            if flight.over:
+                return
+            watch = self._watches.get(job)
+            if not self._watches:
+                self._records_pause = _RECORDS_FIRST
+                self._records_due = now + _RECORDS_FIRST
+            if watch is None:
+                watch = self._watches[job] = JobWatch(Pace(self._sizes[0] / 1024, now))
+            watch.add(flight)
+            watch.pace.sent(flight.request.count, now)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="wrenml-watch", daemon=True)
+                self._thread.start()
+            self._watching.notify()
+
+    # Watching
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            with self._changed:
+                due = self._due()
+                now = time.monotonic()
+                if due is None or due > now:
+                    self._watching.wait(None if due is None else due - now)
+                    continue
+                watches = [(job, watch) for job, watch in self._watches.items() if watch.pace.due <= now]
+            try:
+                for job, watch in watches:
+                    self._look(job, watch)
+                if self._records_due <= time.monotonic():
+                    self._look_for_records()
+            except StorageUnavailableError as error:
+                self._unreachable(error)
+            except StorageError as error:
+                self._give_up(error)
+            except Exception as error:  # noqa: BLE001  # nobody else looks for outcomes
+                _log.exception("wrenml: looking for outcomes failed")
+                self._give_up(error)
+            else:
+                self._unreached = 0.0
+
+    def _due(self) -> float | None:
+        """When to look next; None while nothing is waited for."""
+        if not self._watches:
+            return None
+        return min(self._records_due, *[watch.pace.due for watch in self._watches.values()])
+
+    def _look(self, job: str, watch: JobWatch) -> None:
+        began = time.monotonic()
+        with self._changed:
+            wanted = watch.wanted()
+        names, pages = list_outcomes(self._storage, job, wanted)
+        with self._changed:
+            found = watch.match(names)
+            for flight in list(watch.lost(began)):
+                self._forget(flight)
+                self._tell(_loss(flight))
+            watch.pace.looked(pages, len(found), len(watch.flights), time.monotonic())
+            if not watch.missing and self._watches.get(job) is watch:
+                del self._watches[job]
+        for flight, part, key in found:
+            self._readers.run(partial(self._read, flight, part, key))
+
+    def _read(self, flight: Flight, part: int, key: str) -> None:
+        watch = self._watches.get(flight.request.job)
+        if watch is None:
+            return
+        try:
+            data = self._storage.get(key, start=0, stop=_HEAD_BYTES)
+            extent = frame_extent(data)
+            if extent.head > len(data):
+                data = self._storage.get(key, start=0, stop=extent.head)
+                extent = frame_extent(data)
+            frame = memoryview(data) if extent.total <= len(data) else memoryview(data)[: extent.head]
+        except (KeyNotFoundError, StorageUnavailableError):
+            with self._changed:
+                watch.again(part)
+            return
+        except StorageError as error:
+            self._give_up(error)
+            return
+        with self._changed:
+            if flight.over:
+                return
+            self._tell(FrameArrived(flight.name, frame, Stored(key, 0, extent.total)))
+            watch.pace.ran(extent.seconds)
+            if watch.arrived(flight, part):
+                self._forget(flight)
+                self._tell(RequestOver(flight.name, flight.stop))
+
+    # Losses
+
+    def _look_for_records(self) -> None:
+        with self._changed:
+            functions = {flight.function for flight in self._flights.values() if flight.lease is not None}
+            self._records_due = time.monotonic() + self._records_pause
+            self._records_pause = min(self._records_pause * _RECORDS_GROWTH, _RECORDS_LAST)
+        for record in self._records.look(sorted(functions)):
+            with self._changed:
+                flight = self._flights.get(record.name)
+                if flight is None:
+                    continue
+                flight.doomed = record.cause
+                flight.judged = time.monotonic()
+                watch = self._watches.get(flight.request.job)
+                if watch is not None:
+                    watch.pace.due = min(watch.pace.due, flight.judged)
+                    self._watching.notify()
+
+    def _read_again(self, flight: Flight, call: int, key: str) -> None:
+        part = flight.part_of(call)
+        try:
+            if part not in flight.refused:
+                flight.refused.add(part)
+                self._read(flight, part, key)
+                return
+            self._storage.delete([key])
+        except StorageError as error:
+            _log.warning("wrenml: %s is no authentic outcome, and cannot be removed: %s", key, error)
+        with self._changed:
+            if not flight.over:
+                self._forget(flight)
+                refused = AuthenticationError(f"what lay at {key} was not written by a worker of this job.")
+                self._tell(WorkerGone(flight.name, None, refused))
+
+    def _unreachable(self, error: StorageError) -> None:
+        if not self._unreached:
+            _log.warning("wrenml: waiting for the network: %s", error)
+        self._unreached = min(max(1.0, self._unreached * 2), _UNREACHED_LAST)
+        self._stopped.wait(self._unreached)
+
+    def _give_up(self, error: Exception) -> None:
+        """End every flight for a reason that waiting does not mend."""
+        with self._changed:
+            for flight in list(self._flights.values()):
+                self._forget(flight)
+                self._tell(WorkerGone(flight.name, None, error, retry=False))
+            self._watches.clear()
+
+    # Both; with the lock held
+
+    def _forget(self, flight: Flight) -> None:
+        flight.over = True
+        self._flights.pop(flight.name, None)
+        watch = self._watches.get(flight.request.job)
+        if watch is not None:
+            watch.drop(flight)
+
+    def _tell(self, event: Event) -> None:
+        self._events.append(event)
+        self._changed.notify_all()
+
+
+def usable_concurrency(client: Any) -> int:  # noqa: ANN401  # boto3 makes its client classes at run time
+    """How many invocations the account may run at a time; Lambda's default where that cannot be asked."""
+    try:
+        limit = client.get_account_settings()["AccountLimit"]
+        return max(1, int(limit.get("UnreservedConcurrentExecutions") or limit["ConcurrentExecutions"]))
+    except (*aws_errors(), KeyError) as error:
+        _log.debug("wrenml: the account's concurrency is not known: %s", error)
+        return _CONCURRENCY
+
+
+def _loss(flight: Flight) -> Event:
+    cause: Exception | None = flight.doomed
+    if cause is None:
+        cause = WorkerLost("the worker gave no sign of these calls until their lease was over.")
+    elif type(cause) is WorkerLost:
+        return WorkerGone(flight.name, None, cause, blame=False)
+    suspect = flight.request.first if flight.request.count == 1 else None
+    return WorkerGone(flight.name, suspect, cause)

@@ -1,0 +1,134 @@
+"""Failure records: what Lambda itself writes when an asynchronous invocation ended without an answer.
+
+They lie under ``aws/lambda/async/<function>/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-<uuid>`` in a bucket of their own, so their
+names sort by time and each is read once.
+Source: AWS Lambda developer guide, "Capturing records of Lambda asynchronous invocations".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from wrenml.errors import (
+    CallTimeout,
+    KeyNotFoundError,
+    StorageError,
+    WorkerCrashed,
+    WorkerLost,
+    WorkerOutOfMemory,
+    WrenmlError,
+)
+from wrenml.invoke.base import Name
+from wrenml.storage.base import Objects
+
+__all__ = ["FailureRecord", "Records"]
+
+_log = logging.getLogger("wrenml")
+
+_PREFIX = "aws/lambda/async"
+_DAY = 86_400
+
+
+class FailureRecord(NamedTuple):
+    """What became of an invocation.
+
+    Parameters
+    ----------
+    name : tuple
+        Of the invocation.
+    cause : WrenmlError
+        Why it ended.
+    started : bool
+        Whether it ever ran.
+    """
+
+    name: Name
+    cause: WrenmlError
+    started: bool
+
+
+class Records:
+    """The failure records of some functions, from now on.
+
+    Parameters
+    ----------
+    storage : Objects
+        The bucket.
+    functions : iterable of str
+        Their names.
+    memory_mb : mapping of str to int
+        How much memory each has, for messages.
+    since : float
+        Unix seconds; earlier records are not looked at.
+    """
+
+    def __init__(self, storage: Objects, memory_mb: Mapping[str, int], since: float) -> None:
+        self._storage = storage
+        self._memory_mb = dict(memory_mb)
+        self._since = since
+        self._last: dict[str, str] = {}
+
+    def look(self, functions: Iterable[str]) -> Iterator[FailureRecord]:
+        """Read what is new for these functions.
+
+        Raises
+        ------
+        StorageError
+            If the bucket cannot be read.
+        """
+        for function in functions:
+            for day in self._days():
+                folder = f"{_PREFIX}/{function}/{day}"
+                after = self._last.get(function, "")
+                if not after.startswith(folder):
+                    stamp = time.strftime("%Y-%m-%dT%H.%M.%S", time.gmtime(self._since))
+                    after = f"{folder}/{stamp}" if stamp.startswith(day.replace("/", "-")) else ""
+                for key in self._storage.list(f"{folder}/", after=after):
+                    self._last[function] = key
+                    record = self._read(key, self._memory_mb.get(function))
+                    if record is not None:
+                        yield record
+
+    def _days(self) -> list[str]:
+        now = time.time()
+        days = [time.strftime("%Y/%m/%d", time.gmtime(now - _DAY)), time.strftime("%Y/%m/%d", time.gmtime(now))]
+        return days if time.gmtime(self._since).tm_yday != time.gmtime(now).tm_yday else days[1:]
+
+    def _read(self, key: str, memory_mb: int | None) -> FailureRecord | None:
+        try:
+            record = json.loads(bytes(self._storage.get(key)))
+            request = record["requestPayload"]
+            name = (str(request["job"]), int(request["calls"][0]), int(request["attempt"]))
+            condition = record["requestContext"]["condition"]
+            answer = record.get("responsePayload") or {}
+        except KeyNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            _log.debug("wrenml: %s is no failure record of ours: %r", key, error)
+            return None
+        if condition == "EventAgeExceeded":
+            return FailureRecord(name, WorkerLost("the invocation waited too long for its start."), started=False)
+        cause = _cause(str(answer.get("errorType", "")), str(answer.get("errorMessage", "")), memory_mb)
+        return FailureRecord(name, cause, started=True)
+
+
+def _cause(kind: str, message: str, memory_mb: int | None) -> WrenmlError:
+    if kind == "Sandbox.Timedout" or "timed out" in message.lower():
+        return CallTimeout(
+            f"the call was out of time: Lambda ended its environment ({message}), which its supervisor should have "
+            "done before. Give the function a longer timeout, or the call less to do."
+        )
+    if "signal: killed" in message:
+        limit = f" of {memory_mb} MB" if memory_mb else ""
+        return WorkerOutOfMemory(
+            f"Lambda killed the call's environment ({message}): most likely it needed more than its memory{limit}. "
+            "Raise memory_mb= to a deployed size that is larger, or use less.",
+            memory_mb,
+        )
+    if kind.endswith(("StorageUnavailableError", "StorageError", "AccessDeniedError")):
+        return StorageError(f"the worker could not write its outcome: {message}")
+    return WorkerCrashed(f"the call's environment on Lambda ended: {kind}: {message}")

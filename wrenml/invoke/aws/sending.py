@@ -1,0 +1,180 @@
+"""Sends requests to Lambda, and repeats what did not get through.
+
+Retries are our own: botocore's share a quota that one burst of throttling uses up. A throttle is never a call's
+failure; it narrows the window instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from wrenml.errors import AccessDeniedError, ConfigError, WorkerLost, WrenmlError
+from wrenml.invoke.aws.flight import SKEW, Flight
+from wrenml.retry import backoff
+from wrenml.storage.s3_errors import aws_errors, code_of, is_transient, retry_after
+from wrenml.wire import encode_request
+
+__all__ = ["Sender", "Window"]
+
+_log = logging.getLogger("wrenml")
+
+_TRIES = 12
+_BASE, _CAP = 0.2, 20.0
+_THROTTLE_BASE = 0.5
+_NARROWING = 0.7
+_THROTTLED = {"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"}
+_UNREADY = {
+    "ResourceConflictException",
+    "ResourceNotReadyException",
+    "EC2ThrottledException",
+    "EC2UnexpectedException",
+    "ENILimitReachedException",
+    "SubnetIPAddressLimitReachedException",
+    "KMSAccessDeniedException",
+    "CodeArtifactUserPendingException",
+    "ExpiredTokenException",
+}
+
+
+class Window:
+    """How many invocations may be on their way: the usable concurrency, less while Lambda throttles.
+
+    Parameters
+    ----------
+    size : int
+        The usable concurrency.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._lock = threading.Lock()
+        self._most = size
+        self._width = float(size)
+        self._narrowed = 0.0
+        self.throttles = 0
+
+    @property
+    def width(self) -> int:
+        """The most at this time."""
+        return int(self._width)
+
+    def limit(self, size: int) -> None:
+        """Take note of what the account allows."""
+        with self._lock:
+            self._width = float(size) if self._width == self._most else min(self._width, size)
+            self._most = size
+
+    def through(self) -> None:
+        """Take note that a request got through."""
+        with self._lock:
+            self._width = min(float(self._most), self._width + 1.0)
+
+    def throttled(self, in_flight: int) -> None:
+        """Take note that a request was throttled; those of one burst count once."""
+        now = time.monotonic()
+        with self._lock:
+            self.throttles += 1
+            if now - self._narrowed > 1.0:
+                self._narrowed = now
+                self._width = max(1.0, min(self._width, float(in_flight)) * _NARROWING)
+
+
+class Sender:
+    """Sends one flight after another, from several threads.
+
+    Parameters
+    ----------
+    client : Any
+        boto3's client of Lambda, or one of its kind.
+    alias : str
+        The version to invoke.
+    start_by : float
+        Seconds an invocation may wait for its start.
+    window : Window
+        Narrowed by throttles.
+    stopped : Event
+        Set when nothing is to be sent any more.
+    """
+
+    def __init__(self, client: Any, alias: str, start_by: float, window: Window, stopped: threading.Event) -> None:  # noqa: ANN401  # boto3 makes its client classes at run time
+        self._client = client
+        self._alias = alias
+        self._start_by = start_by
+        self._window = window
+        self._stopped = stopped
+        self.requests = 0
+
+    def send(self, flight: Flight, in_flight: Callable[[], int]) -> WrenmlError | None:
+        """Send a flight until it gets through; return why it cannot.
+
+        Parameters
+        ----------
+        flight : Flight
+            Gets its lease; it is not sent once it is over.
+        in_flight : callable
+            How many there are now.
+        """
+        failures = 0
+        while not (self._stopped.is_set() or flight.over):
+            try:
+                self._invoke(flight)
+            except aws_errors() as error:
+                failures += 1
+                pause = self._pause(error, failures, in_flight)
+                if pause is None:
+                    return self._translate(error, flight, failures)
+                self._stopped.wait(pause)
+            else:
+                self._window.through()
+                return None
+        return None
+
+    def _invoke(self, flight: Flight) -> None:
+        now = time.time()
+        start_by = now + self._start_by
+        not_after = start_by + flight.seconds + SKEW
+        request = flight.request._replace(sent=now, start_by=start_by, not_after=not_after)
+        # Before it is sent: its outcome may be there before the answer is.
+        flight.lease = time.monotonic() + self._start_by + flight.seconds + SKEW
+        self.requests += 1
+        self._client.invoke(
+            FunctionName=flight.function,
+            Qualifier=self._alias,
+            InvocationType="Event",
+            Payload=encode_request(request),
+        )
+
+    def _pause(self, error: Exception, failures: int, in_flight: Callable[[], int]) -> float | None:
+        """How long to wait before sending again; None if that is of no use."""
+        code = code_of(error)
+        if code in _THROTTLED:
+            self._window.throttled(in_flight())
+            pause = backoff(failures, base=_THROTTLE_BASE, cap=_CAP, random=random.random())
+            return max(pause, min(retry_after(error), _CAP))
+        if failures >= _TRIES or not (is_transient(error) or code in _UNREADY):
+            return None
+        if code == "ExpiredTokenException":
+            _log.warning("wrenml: the AWS credentials have expired: sign in again, and this goes on by itself")
+        return backoff(failures, base=_BASE, cap=_CAP, random=random.random())
+
+    def _translate(self, error: Exception, flight: Flight, failures: int) -> WrenmlError:
+        code, function = code_of(error), f"{flight.function}:{self._alias}"
+        if is_transient(error) or code in _UNREADY:
+            return WorkerLost(
+                f"Lambda could not be asked to run this call, {failures} times, last with: {error}. "
+                "Check the network, the credentials and the function (`wrenml doctor`), then run it again."
+            )
+        if "AccessDenied" in code or code in {"UnrecognizedClientException", "InvalidSignatureException"}:
+            return AccessDeniedError(
+                f"lambda:InvokeFunction on {function} was refused ({code}): {error}. Allow it in the policies of this "
+                "identity (the stack's client policy does), or sign in as another; `wrenml doctor` checks it."
+            )
+        if code == "ResourceNotFoundException":
+            return ConfigError(
+                f"there is no function {function}: the stack was destroyed or the version removed. Run: wrenml deploy"
+            )
+        return WorkerLost(f"Lambda refused the invocation of {function}: {error}")
