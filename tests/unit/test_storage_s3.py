@@ -360,3 +360,18 @@ def test_an_unreachable_server_is_said_to_be_so() -> None:
     storage = S3Storage("s3://bucket", session=session, patience=Patience(attempts=2, sleep=lambda _: None))
     with pytest.raises(StorageUnavailableError, match="network"):
         storage.get("a")
+
+
+def test_requests_are_counted_as_they_are_sent() -> None:
+    counted = []
+    storage = S3Storage("s3://bucket", session=Session(region="us-east-1"), count=lambda *one: counted.append(one))
+    storage.put("counted/1", b"x")
+    storage.get("counted/1")
+    assert list(storage.list("counted/")) == ["counted/1"]
+    storage.delete(["counted/1"])
+    assert counted == [
+        ("put_object", "counted/1"),
+        ("get_object", "counted/1"),
+        ("list_objects_v2", "counted/"),
+        ("delete_objects", ""),
+    ]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from wrenml.aws.session import Session
+from wrenml.costs import Place
 from wrenml.errors import ConfigError
 
 __all__ = ["Deployment", "deployment_name", "function_name", "load_deployment", "root_key_name"]
@@ -72,6 +73,11 @@ class Deployment:
     def storage_url(self) -> str:
         """Of the storage that jobs live in."""
         return f"s3://{self.bucket}"
+
+    @property
+    def place(self) -> Place:
+        """Where calls run, as far as it decides what they cost."""
+        return Place(self.region, self.arch, self.memory_mb[0], self.timeout, self.memory_mb)
 
     def to_json(self) -> str:
         """The record as it is stored."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -48,6 +48,8 @@ class S3Storage:
         Where the client comes from.
     patience : Patience, optional
         How failures are retried.
+    count : callable, optional
+        Told of every request before it is sent: the client's method, and the key or prefix.
 
     Raises
     ------
@@ -62,6 +64,7 @@ class S3Storage:
         *,
         session: Session | None = None,
         patience: Patience | None = None,
+        count: Callable[[str, str], None] | None = None,
     ) -> None:
         scheme, _, path = url.partition("://")
         name, _, prefix = path.rstrip("/").partition("/")
@@ -70,7 +73,7 @@ class S3Storage:
         if prefix:
             check_key(prefix)
         self._prefix = f"{prefix}/" if prefix else ""
-        self._bucket = Bucket(name, bucket_owner, session or Session(), patience or Patience())
+        self._bucket = Bucket(name, bucket_owner, session or Session(), patience or Patience(), count)
 
     @property
     def url(self) -> str:

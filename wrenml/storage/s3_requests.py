@@ -54,13 +54,23 @@ class Bucket:
         Where the client comes from.
     patience : Patience
         How failures are retried.
+    count : callable, optional
+        Told of every request before it is sent: the client's method, and the key or prefix.
     """
 
-    def __init__(self, name: str, owner: str | None, session: Session, patience: Patience) -> None:
+    def __init__(
+        self,
+        name: str,
+        owner: str | None,
+        session: Session,
+        patience: Patience,
+        count: Callable[[str, str], None] | None = None,
+    ) -> None:
         self.name = name
         self.owner = owner
         self._session = session
         self._patience = patience
+        self._count = count
 
     def send(self, operation: str, *, holding: str | None = None, **request: object) -> Answer:
         """Send one request, once.
@@ -81,6 +91,8 @@ class Bucket:
         """
         if self.owner is not None:
             request["ExpectedBucketOwner"] = self.owner
+        if self._count is not None:
+            self._count(operation, str(request.get("Key") or request.get("Prefix") or ""))
         answer: Answer = getattr(self._session.client("s3"), operation)(Bucket=self.name, **request)
         if holding is not None and holding not in answer:
             raise IncompleteAnswerError(f"an answer without {holding}")
