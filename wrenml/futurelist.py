@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, overload
 
+from wrenml.costs import FREE, Cost
 from wrenml.errors import CallCancelled, ConfigError
 from wrenml.futures import Future
 from wrenml.monitor.job import Job
@@ -48,7 +49,7 @@ class WaitResult(NamedTuple, Generic[R]):
 
 
 class Summary(NamedTuple):
-    """What became of the calls of a map; durations in seconds, memory in MB."""
+    """What became of the calls of a map; durations in seconds, memory in MB, what AWS charges in dollars."""
 
     calls: int
     succeeded: int
@@ -59,6 +60,8 @@ class Summary(NamedTuple):
     call_seconds: float
     wall_seconds: float
     peak_mb: float
+    gb_seconds: float = 0.0
+    dollars: float = 0.0
 
 
 class FutureList(Sequence[Future[R]]):
@@ -265,6 +268,7 @@ class FutureList(Sequence[Future[R]]):
         cancelled = sum(future.cancelled() for future in done)
         failed = sum(future.errored() for future in done)
         tally = None if self._job is None else self._job.tally
+        cost = self.cost
         wall = 0.0 if self._job is None else (self._job.ended or time.monotonic()) - self._job.started
         return Summary(
             calls=len(self),
@@ -276,7 +280,17 @@ class FutureList(Sequence[Future[R]]):
             call_seconds=0.0 if tally is None else tally.seconds,
             wall_seconds=wall,
             peak_mb=0.0 if tally is None else tally.peak_mb,
+            gb_seconds=cost.gb_seconds,
+            dollars=cost.dollars,
         )
+
+    @property
+    def cost(self) -> Cost:
+        """What the calls' jobs have cost so far, as counted; nothing for jobs that ran locally or inline."""
+        owners = {id(future.owner): future.owner for future in self._futures}
+        if self._job is not None:
+            owners[id(self._job)] = self._job
+        return sum((owner.cost for owner in owners.values() if isinstance(owner, Job)), FREE)
 
     def logs(self, index: int) -> str:
         """What a call printed: its standard output and error, head and tail of it where it is long.
@@ -306,7 +320,7 @@ class FutureList(Sequence[Future[R]]):
     def _repr_html_(self) -> str:
         count = self.summary()
         rows = "".join(
-            f"<tr><td>{name.replace('_', ' ')}</td><td>{round(value, 2):,}</td></tr>"
+            f"<tr><td>{name.replace('_', ' ')}</td><td>{round(value, 4 if name == 'dollars' else 2):,}</td></tr>"
             for name, value in zip(count._fields, count, strict=True)
         )
         return f"<table><caption>wrenml job {self.id}</caption>{rows}</table>"
