@@ -40,7 +40,7 @@ class LeanLambda:
     """
 
     def __init__(self, caller: Caller, boto: Callable[[], Any]) -> None:
-        self._caller = caller
+        self.caller = caller
         self._boto = boto
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever boto3's client has
@@ -68,7 +68,7 @@ class LeanLambda:
             repeatable=False,
             seconds=_SYNCHRONOUS_SECONDS if kind == "RequestResponse" else READ_SECONDS,
         )
-        answer = self._caller.send(call, self._caller.endpoint.address)
+        answer = self.caller.send(call, self.caller.endpoint.address)
         shown: dict[str, Any] = {
             name: answer.headers[place] for place, name in _SHOWN.items() if place in answer.headers
         }
@@ -79,7 +79,7 @@ class LeanLambda:
 
     def close(self) -> None:
         """Close idle connections."""
-        self._caller.close()
+        self.caller.close()
 
 
 def lambda_refusal(operation: str, answer: Answer, body: bytes) -> RefusedError:

@@ -88,7 +88,7 @@ class LeanS3:
     """
 
     def __init__(self, caller: Caller, boto: Callable[[], Any]) -> None:
-        self._caller = caller
+        self.caller = caller
         self._boto = boto
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever boto3's client has
@@ -162,7 +162,7 @@ class LeanS3:
 
     def close(self) -> None:
         """Close idle connections."""
-        self._caller.close()
+        self.caller.close()
 
     def _send(
         self, operation: _Operation, request: Mapping[str, Any], extra: Mapping[str, str] | None = None
@@ -183,13 +183,13 @@ class LeanS3:
                 query.append((place[1:], str(value)))
             else:
                 headers[place] = str(value)
-        address, prefix = self._caller.endpoint.place(bucket)
-        path = quoted_path(f"{prefix}/{key}")
+        address, prefix = self.caller.endpoint.place(bucket)
+        path = quoted_path(f"{prefix}/{key}" if key else prefix or "/")
         payload = Payload(request[operation.body]) if operation.body in request else Payload()
         # What a condition or an upload's end meets on its way again may be the first one's work.
         repeatable = operation.method != "POST" and "if-none-match" not in headers
         call = Call(operation.name, operation.method, path, query, headers, payload, repeatable)
-        return self._caller.send(call, address)
+        return self.caller.send(call, address)
 
 
 def s3_refusal(operation: str, answer: Answer, body: bytes) -> RefusedError:

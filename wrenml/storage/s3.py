@@ -97,23 +97,54 @@ class S3Storage:
 
     def get(self, key: str, *, start: int = 0, stop: int | None = None) -> Buffer:
         """Read an object or a range; see `wrenml.storage.base.Objects.get`."""
-        full = self._full(key)
         check_range(start, stop)
         part = {}
         if start or stop is not None:
             # There is no empty range: one byte is asked for, to learn whether the object exists.
             part["Range"] = f"bytes={start}-" + ("" if stop is None else str(max(stop - 1, start)))
+        data, _ = self._get(key, part)
+        return b"" if stop == start else data
 
-        def send() -> Buffer:
+    def get_start(self, key: str, size: int) -> tuple[Buffer, int]:
+        """Read the first bytes of an object and learn how large it is, in one request.
+
+        Parameters
+        ----------
+        key : str
+            Which.
+        size : int
+            How many bytes at most, one or more.
+
+        Returns
+        -------
+        data : Buffer
+            As of `get`.
+        whole : int
+            The object's size, bytes.
+
+        Raises
+        ------
+        KeyNotFoundError
+            There is no such object; also a `FileNotFoundError`.
+        """
+        check_range(1, size)
+        return self._get(key, {"Range": f"bytes=0-{size - 1}"})
+
+    def _get(self, key: str, part: dict[str, str]) -> tuple[Buffer, int]:
+        full = self._full(key)
+
+        def send() -> tuple[Buffer, int]:
             try:
-                return _read(self._bucket.send("get_object", Key=full, **part))
+                answer = self._bucket.send("get_object", Key=full, **part)
             except aws_errors() as error:
                 if code_of(error) == "InvalidRange":
-                    return b""
+                    return b"", 0
                 raise
+            _, _, whole = str(answer.get("ContentRange", "")).rpartition("/")
+            data = _read(answer)
+            return data, int(whole) if whole.isdecimal() else int(answer["ContentLength"])
 
-        data = self._bucket.retried(send, "s3:GetObject", full)
-        return b"" if stop == start else data
+        return self._bucket.retried(send, "s3:GetObject", full)
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys that begin with a prefix; see `wrenml.storage.base.Objects.list`."""
