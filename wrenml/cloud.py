@@ -5,6 +5,7 @@ from __future__ import annotations
 from wrenml.assembly import Remake, Reopen, observed
 from wrenml.aws.deployment import function_name, load_deployment
 from wrenml.aws.session import Session as AwsSession
+from wrenml.costs import Requests
 from wrenml.errors import VersionMismatchError
 from wrenml.executor import Executor
 from wrenml.invoke.aws.invoker import AwsInvoker, Target, usable_concurrency
@@ -42,8 +43,9 @@ def on_aws(stack: str, session: AwsSession, options: Options, remake: Remake, re
             f"the stack {stack!r} runs Python {deployment.python}, this is {PYTHON}, and neither can read what the "
             f"other pickled. Deploy for this one (wrenml deploy --stack {stack}), or run Python {deployment.python}."
         )
-    storage = S3Storage(deployment.storage_url, deployment.account, session=session)
-    failures = S3Storage(f"s3://{deployment.failures}", deployment.account, session=session)
+    requests = Requests()
+    storage = S3Storage(deployment.storage_url, deployment.account, session=session, count=requests.count)
+    failures = S3Storage(f"s3://{deployment.failures}", deployment.account, session=session, count=requests.count)
     target = Target(
         {size: function_name(stack, size) for size in deployment.memory_mb},
         deployment.alias,
@@ -55,6 +57,6 @@ def on_aws(stack: str, session: AwsSession, options: Options, remake: Remake, re
     workers = deployment.concurrency or usable_concurrency(client)
     invoker = AwsInvoker(target, client, storage, failures, workers)
     root = RootKey(key, persistent=True, why="")
-    return observed(
-        Executor(Session("aws", storage, root, invoker, workers, threaded=True, reopen=reopen), options, remake)
-    )
+    machinery = Session("aws", storage, root, invoker, workers, threaded=True, reopen=reopen)
+    machinery.spending.charge(deployment.place, requests)
+    return observed(Executor(machinery, options, remake))

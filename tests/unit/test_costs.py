@@ -110,7 +110,7 @@ class TestMeter:
         meter.invoked()
         meter.ran(0.0101, size=100)
         assert meter.usage == Usage(gb_seconds=0.011, invocations=1, puts=1, stored_bytes=100)
-        meter.ran(1.0, 2048, cold=True, size=50)
+        meter.ran(1.0, 2048, reads=True, size=50)
         meter.ended(2048)
         assert meter.usage.gb_seconds == pytest.approx(0.011 + 2 * 1.03)
         assert (meter.usage.puts, meter.usage.gets, meter.usage.stored_bytes) == (2, 1, 150)

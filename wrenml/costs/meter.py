@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
+from dataclasses import replace
 
 from wrenml.costs.cost import Cost, Place, Usage, cost_of
 
@@ -84,14 +85,14 @@ class Meter:
         self._invocations = 0
         self._ended = 0
         self._frames = 0
-        self._cold = 0
+        self._reads = 0
         self._stored = 0
 
     def invoked(self) -> None:
         """Take note that Lambda has taken an invocation."""
         self._invocations += 1
 
-    def ran(self, seconds: float, memory_mb: int | None = None, *, size: int = 0, cold: bool = False) -> None:
+    def ran(self, seconds: float, memory_mb: int | None = None, *, size: int = 0, reads: bool = False) -> None:
         """Take note of an outcome that a worker wrote.
 
         Parameters
@@ -102,12 +103,12 @@ class Meter:
             What the calls wanted. Default: no matter.
         size : int, default 0
             Of the outcome, bytes.
-        cold : bool, default False
-            Whether the environment was new, and had to read the function.
+        reads : bool, default False
+            Whether the environment had to read the function.
         """
         self._bill(seconds, memory_mb)
         self._frames += 1
-        self._cold += cold
+        self._reads += reads
         self._stored += size
 
     def ended(self, memory_mb: int | None = None, *, seconds: float = _LAST_WRITE) -> None:
@@ -130,7 +131,7 @@ class Meter:
     @property
     def usage(self) -> Usage:
         """What was used so far, by this client and by the workers."""
-        worker = Usage(self._gb_seconds, self._invocations, self._frames, 0, self._cold, self._stored)
+        worker = Usage(self._gb_seconds, self._invocations, self._frames, 0, self._reads, self._stored)
         return worker if self._requests is None else worker + self._requests.of(self._job)
 
     @property
@@ -141,8 +142,8 @@ class Meter:
     def affords(self, *, call_limit: float | None = None) -> bool:
         """Whether one more invocation, with those under way, is likely to stay within the limit.
 
-        Those under way are taken to last as long as those that are over did on average; where none is, as
-        long as they may.
+        Those under way are taken to cost what those that are over did on average; where none is, what they
+        cost if they last as long as they may.
 
         Parameters
         ----------
@@ -151,10 +152,10 @@ class Meter:
         """
         if self.limit is None:
             return True
-        spent = self.cost.dollars
+        usage = self.usage
+        spent = cost_of(usage, self.place).dollars
         if self._ended:
-            over = Usage(self._gb_seconds, self._ended, self._frames, 0, self._frames)
-            each = cost_of(over, self.place).dollars / self._ended
+            each = cost_of(replace(usage, invocations=self._ended), self.place).dollars / self._ended
         else:
             seconds = min(call_limit or math.inf, self.place.timeout)
             each = cost_of(Usage(gb_seconds=seconds * self.place.memory_mb / 1024, invocations=1), self.place).dollars

@@ -10,7 +10,7 @@ from wrenml.calls import Invocation
 from wrenml.costs import Estimate, Meter, Place, Requests, estimate
 from wrenml.errors import CostLimitReached
 from wrenml.events import CallsSettled, Event, JobEnded, JobStarted
-from wrenml.monitor.job import Job, Plan
+from wrenml.monitor.job import CARRIED_BYTES, Job, Plan
 from wrenml.monitor.manifest import Manifest
 from wrenml.options import Options
 from wrenml.outcome import Frame
@@ -128,7 +128,7 @@ def recount(meter: Meter, frames: Iterable[Frame]) -> None:
     for frame in frames:
         if frame.busy:
             invocations.add((frame.first, frame.attempt))
-            meter.ran(frame.busy, size=frame.bodies_at + frame.body_bytes, cold=frame.cold)
+            meter.ran(frame.busy, size=frame.bodies_at + frame.body_bytes)
     for _ in invocations:
         meter.invoked()
         meter.ended()
@@ -148,7 +148,9 @@ def count_sent(job: Job) -> None:
 def count_frame(job: Job, invocation: Invocation, frame: Frame) -> None:
     """Take note of an outcome that a worker wrote."""
     if job.meter is not None:
-        job.meter.ran(frame.busy, _memory(job, invocation), size=frame.bodies_at + frame.body_bytes, cold=frame.cold)
+        reads = frame.cold and len(job.spec) > CARRIED_BYTES
+        size = frame.bodies_at + frame.body_bytes
+        job.meter.ran(frame.busy, _memory(job, invocation), size=size, reads=reads)
 
 
 def count_end(job: Job, invocation: Invocation) -> None:

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+
+from wrenml import Executor, default_executor, local_executor
+from wrenml.costs import FREE
+from wrenml.errors import CostLimitReached
+from wrenml.events import CallsSettled, Event, JobEnded, JobStarted
+from wrenml.testing import samples
+from wrenml.testing.mocked import MockedAWS
+
+pytest_plugins = ["wrenml.testing.plugin"]
+
+PATIENCE = 60
+
+
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+@pytest.fixture
+def aws(wrenml_aws_module: MockedAWS) -> MockedAWS:
+    return wrenml_aws_module
+
+
+@pytest.fixture
+def executor(aws: MockedAWS) -> Executor:
+    executor = default_executor()
+    executor.map(samples.square, [1]).results(timeout=PATIENCE)  # environments exist
+    aws.reset_requests()
+    return executor
+
+
+def test_what_a_map_costs_is_counted(aws: MockedAWS, executor: Executor) -> None:
+    futures = executor.map(nap, [0.3] * 8)
+    futures.results(timeout=PATIENCE)
+    executor.shutdown()
+    cost, used = futures.cost, aws.requests
+    assert cost.requests["invoke"] == 8
+    assert cost.requests["put"] == used["s3.PutObject"]
+    assert cost.requests["list"] == used["s3.ListObjectsV2"]
+    # What workers read beside it, the state of a job say, is all that is not counted.
+    assert cost.requests["get"] == aws.requests_of("client")["s3.GetObject"] <= used["s3.GetObject"]
+    gb = 1769 / 1024
+    assert 8 * gb * 0.3 < cost.gb_seconds < 8 * gb * 0.6
+    assert cost.items["compute"] == pytest.approx(cost.gb_seconds * 0.0000166667)
+    assert cost.dollars == pytest.approx(sum(cost.items.values()))
+    assert (cost.region, cost.arch) == ("us-east-1", aws.deployment.arch)
+    summary = futures.summary()
+    assert (summary.dollars, summary.gb_seconds) == (cost.dollars, cost.gb_seconds)
+    assert "dollars" in futures._repr_html_()
+
+
+def test_costs_are_told_before_meanwhile_and_after(executor: Executor) -> None:
+    events: list[Event] = []
+    executor.observe(events.append)  # type: ignore[arg-type]  # its parameter has no name
+    executor.map(nap, [0.01] * 3, name="told").results(timeout=PATIENCE)
+    executor.map(nap, [0.01] * 3, name="told").results(timeout=PATIENCE)
+    executor.shutdown()
+    [first, second] = [event for event in events if isinstance(event, JobStarted)]
+    assert first.estimate.startswith("under $0.0001 for each second a call lasts, at most $0.0")
+    assert second.estimate.startswith("about $0.00")
+    spent = [event.spent for event in events if isinstance(event, CallsSettled)]
+    assert all(spent)
+    [one, two] = [event.cost for event in events if isinstance(event, JobEnded)]
+    assert one.dollars == pytest.approx(two.dollars, rel=0.9)
+
+
+def test_a_dry_run_says_what_it_would_cost(executor: Executor, capsys: pytest.CaptureFixture[str]) -> None:
+    futures = executor.map(nap, [1] * 1000, dry_run=True, timeout=60)
+    assert "  cost       $0.029 for each second a call lasts, at most $1.7" in capsys.readouterr().err
+    assert futures.cost == FREE
+
+
+def test_a_limit_of_cost_stops_submitting(aws: MockedAWS, executor: Executor) -> None:
+    # A call of 0.2 s comes to a hundredth of a cent or so, invocation and requests included.
+    limit = 0.0004
+    futures = executor.map(nap, [0.2] * 60, max_cost=limit, timeout=5)
+    results = futures.results(errors="return", timeout=PATIENCE)
+    done = [one for one in results if one == 0.2]
+    failed = [one for one in results if isinstance(one, CostLimitReached)]
+    assert len(done) + len(failed) == 60
+    assert done
+    assert len(failed) > 10
+    assert aws.requests["lambda.Invoke"] == len(done)
+    assert futures.cost.dollars <= 1.1 * limit
+    assert "max_cost=0.0004 dollars are spent" in str(failed[0])
+    again = futures.retry_failed()
+    more = [one for one in again.results(errors="return", timeout=PATIENCE) if one == 0.2]
+    assert len(more) > len(done)
+
+
+def test_a_job_read_back_costs_what_its_workers_did(executor: Executor) -> None:
+    futures = executor.map(nap, [0.2] * 4)
+    futures.results(timeout=PATIENCE)
+    executor.shutdown()
+    other = default_executor()
+    read = other.attach(futures.id)
+    read.results(timeout=PATIENCE)
+    assert read.cost.gb_seconds == pytest.approx(futures.cost.gb_seconds, rel=0.01)
+    assert read.cost.requests["invoke"] == 4
+    assert math.isclose(read.cost.items["compute"], futures.cost.items["compute"], rel_tol=0.01)
+
+
+def test_local_calls_cost_nothing() -> None:
+    with local_executor(workers=1) as executor:
+        futures = executor.map(samples.square, range(9), max_cost=0.01)
+        assert futures.results(timeout=PATIENCE) == [x * x for x in range(9)]
+    assert (futures.cost, futures.summary().dollars) == (FREE, 0.0)
