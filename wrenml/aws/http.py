@@ -13,6 +13,7 @@ import select
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -77,11 +78,11 @@ class Pool:
     """
 
     def __init__(self, address: Address, trust: Trust) -> None:
+        self._kept: deque[_Connection] = deque()
         self._address = address
         self._trust = trust
         self._proxy = proxy_for(address)
         self._context: SSLContext | None = None
-        self._kept: deque[_Connection] = deque()
         self._pid = os.getpid()
 
     def send(self, request: Request) -> Answer:
@@ -107,7 +108,7 @@ class Pool:
             try:
                 if connection is None:
                     connection = self._open()
-                return connection.exchange(head, request)
+                return connection.exchange(head, request, self._keep)
             except (OSError, HTTPException, UnreachableError) as error:
                 if connection is not None:
                     connection.close()
@@ -122,6 +123,10 @@ class Pool:
         with suppress(IndexError):
             while True:
                 self._kept.pop().close()
+
+    def __del__(self) -> None:
+        # A storage that was unpickled and dropped has nobody who closes it.
+        self.close()
 
     def _head(self, request: Request) -> bytes:
         target = request.target
@@ -154,18 +159,13 @@ class Pool:
         if self._address.secure and self._context is None:
             # Two threads may make one each; it is the same.
             self._context = self._trust.context()
-        return _Connection(self)
-
-    def connect(self) -> socket.socket:
-        """Open a connection; `_Connection` calls it."""
         connection = connection_to(self._address, self._proxy, self._context, _CONNECT_SECONDS)
         connection.connect()
         wire: socket.socket = connection.sock
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return wire
+        return _Connection(wire)
 
-    def keep(self, connection: _Connection) -> None:
-        """Take a connection back that can be used again."""
+    def _keep(self, connection: _Connection) -> None:
         if self._pid == os.getpid() and len(self._kept) < CONNECTIONS:
             self._kept.append(connection)
         else:
@@ -178,10 +178,9 @@ class Pool:
 
 
 class _Connection:
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._socket = pool.connect()
-        self._source = cast("BinaryIO", self._socket.makefile("rb", buffering=_TOGETHER))
+    def __init__(self, wire: socket.socket) -> None:
+        self._socket = wire
+        self._source = cast("BinaryIO", wire.makefile("rb", buffering=_TOGETHER))
         self._since = time.time()
 
     def is_fresh(self) -> bool:
@@ -192,15 +191,23 @@ class _Connection:
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
-    def exchange(self, head: bytes, request: Request) -> Answer:
+    def exchange(self, head: bytes, request: Request, keep: Callable[[_Connection], None]) -> Answer:
         self._socket.settimeout(request.seconds)
         refused = False
+
+        def over(reusable: bool) -> None:  # noqa: FBT001 - called with one value only
+            if reusable and not refused:
+                self._since = time.time()
+                keep(self)
+            else:
+                self.close()
+
         try:
             self._write(head, request.payload)
         except ConnectionError:
             # A server that refuses a large body answers before it has read it all.
             refused = True
-        answer = read_answer(self._source, request.method, self._close if refused else self._release)
+        answer = read_answer(self._source, request.method, over)
         if refused and answer.status < 300:  # noqa: PLR2004 - success cannot come of half a request
             raise UnreachableError("the server answered before it had read the request")
         return answer
@@ -212,16 +219,6 @@ class _Connection:
         self._socket.sendall(head)
         for block in payload.blocks():
             self._socket.sendall(block)
-
-    def _release(self, reusable: bool) -> None:  # noqa: FBT001 - called with one value only
-        if reusable:
-            self._since = time.time()
-            self._pool.keep(self)
-        else:
-            self.close()
-
-    def _close(self, _reusable: bool) -> None:  # noqa: FBT001 - as _release
-        self.close()
 
     def close(self) -> None:
         with suppress(OSError):
