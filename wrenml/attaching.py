@@ -19,6 +19,7 @@ __all__ = ["attach"]
 
 _FIRST_PAUSE = 0.02
 _LAST_PAUSE = 1.0
+_LAST_PAUSE_AFAR = 5.0  # where looking costs money
 
 
 def attach(session: Session, job_id: str) -> FutureList[object]:
@@ -106,5 +107,6 @@ def _follow(session: Session, job: Job, record: Record, live: Job | None) -> Non
         if not alive:
             _lose_rest(job, record)
             return
-        pause = _FIRST_PAUSE if job.calls.settled > before else min(pause * 1.5, _LAST_PAUSE)
+        last = _LAST_PAUSE_AFAR if job.remote else _LAST_PAUSE
+        pause = _FIRST_PAUSE if job.calls.settled > before else min(pause * 1.5, last)
         ended.wait(pause)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from wrenml.assembly import Remake, Reopen, observed
-from wrenml.aws.deployment import function_name, load_deployment
+from wrenml.aws.deployment import Deployment, function_name, load_deployment
 from wrenml.aws.session import Session as AwsSession
 from wrenml.costs import Requests
 from wrenml.errors import VersionMismatchError
 from wrenml.executor import Executor
+from wrenml.invoke.aws.flight import SKEW
 from wrenml.invoke.aws.invoker import AwsInvoker, Target, usable_concurrency
 from wrenml.options import Options
 from wrenml.rootkey import RootKey
@@ -15,7 +19,7 @@ from wrenml.session import Session
 from wrenml.storage import S3Storage
 from wrenml.wire import PYTHON
 
-__all__ = ["on_aws"]
+__all__ = ["on_aws", "open_stack"]
 
 
 def on_aws(stack: str, session: AwsSession, options: Options, remake: Remake, reopen: Reopen) -> Executor:
@@ -37,14 +41,8 @@ def on_aws(stack: str, session: AwsSession, options: Options, remake: Remake, re
     VersionMismatchError
         If it was deployed for another Python.
     """
-    deployment, key = load_deployment(session, stack)
-    if deployment.python != PYTHON:
-        raise VersionMismatchError(
-            f"the stack {stack!r} runs Python {deployment.python}, this is {PYTHON}, and neither can read what the "
-            f"other pickled. Deploy for this one (wrenml deploy --stack {stack}), or run Python {deployment.python}."
-        )
     requests = Requests()
-    storage = S3Storage(deployment.storage_url, deployment.account, session=session, count=requests.count)
+    deployment, storage, root = open_stack(stack, session, requests.count)
     failures = S3Storage(f"s3://{deployment.failures}", deployment.account, session=session, count=requests.count)
     target = Target(
         {size: function_name(stack, size) for size in deployment.memory_mb},
@@ -56,7 +54,45 @@ def on_aws(stack: str, session: AwsSession, options: Options, remake: Remake, re
     client = session.client("lambda")
     workers = deployment.concurrency or usable_concurrency(client)
     invoker = AwsInvoker(target, client, storage, failures, workers)
-    root = RootKey(key, persistent=True, why="")
-    machinery = Session("aws", storage, root, invoker, workers, threaded=True, reopen=reopen)
-    machinery.spending.charge(deployment.place, requests)
-    return observed(Executor(machinery, options, remake))
+    made = Session("aws", storage, root, invoker, workers, threaded=True, reopen=reopen)
+    made.patience = partial(_patience, deployment)
+    made.spending.charge(deployment.place, requests)
+    return observed(Executor(made, options, remake))
+
+
+def open_stack(
+    stack: str, session: AwsSession, count: Callable[[str, str], None] | None = None
+) -> tuple[Deployment, S3Storage, RootKey]:
+    """Read what a stack is; open the storage of its jobs.
+
+    Parameters
+    ----------
+    stack : str
+        A deployed stack.
+    session : wrenml.aws.session.Session
+        Of its account and region.
+    count : callable, optional
+        Told the operation of each request to the storage.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such stack.
+    VersionMismatchError
+        If it was deployed for another Python.
+    """
+    deployment, key = load_deployment(session, stack)
+    if deployment.python != PYTHON:
+        raise VersionMismatchError(
+            f"the stack {stack!r} runs Python {deployment.python}, this is {PYTHON}, and neither can read what the "
+            f"other pickled. Deploy for this one (wrenml deploy --stack {stack}), or run Python {deployment.python}."
+        )
+    storage = S3Storage(deployment.storage_url, deployment.account, session=session, count=count)
+    return deployment, storage, RootKey(key, persistent=True, why="")
+
+
+def _patience(deployment: Deployment, options: Options) -> float:
+    seconds = float(deployment.timeout)
+    if options.timeout is not None:
+        seconds = min(seconds, options.timeout * (options.chunksize or 1))
+    return deployment.start_by + seconds + SKEW

@@ -16,7 +16,7 @@ import mmap
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from wrenml.auth import TAG_SIZE, tag, verify
 from wrenml.errors import AuthenticationError, WireError
@@ -41,6 +41,7 @@ _HEAD = struct.Struct("<4sBBeIIQIIQdd8s32s")
 HEAD_SIZE = _HEAD.size + TAG_SIZE
 RECORD = struct.Struct("<QBBHIdQIQ")  # call, status, retries, -, extra bytes, started, ran ns, unpickled us, body bytes
 _COLD = 1
+_FIRST_BYTES = 1 << 16
 _MOST_BUSY = 65_000.0  # seconds; what half a precision's sixteen bits can hold
 
 
@@ -221,6 +222,32 @@ def frame_extent(data: Buffer) -> Extent:
     size = HEAD_SIZE + head.calls * RECORD.size + head.extra_bytes
     whole = records[: len(records) // RECORD.size * RECORD.size]
     return Extent(size, size + head.body_bytes, sum([record[6] for record in RECORD.iter_unpack(whole)]) / 1e9)
+
+
+class _Readable(Protocol):
+    def get(self, key: str, *, start: int = 0, stop: int | None = None) -> Buffer: ...
+
+
+def read_frame(storage: _Readable, key: str) -> Buffer:
+    """Read an outcome object, without its bodies where they are large.
+
+    Parameters
+    ----------
+    storage : Objects
+        Where it lies.
+    key : str
+        Its name.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be read.
+    """
+    data = storage.get(key, start=0, stop=_FIRST_BYTES)
+    extent = frame_extent(data)
+    if extent.head > len(data):
+        data = storage.get(key, start=0, stop=extent.head)
+    return data if extent.total <= len(data) else memoryview(data)[: extent.head]
 
 
 def seal_frame(  # noqa: PLR0913  # the fields of the head

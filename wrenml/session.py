@@ -64,6 +64,12 @@ class Session:
         Whether calls run elsewhere, so that somebody has to wait for them.
     reopen : callable
         Makes a future again, in whatever process, from the storage's URL, job id and call.
+
+    Attributes
+    ----------
+    patience : callable
+        Gives the seconds without a sign after which nobody is at work on a job with such options any more; 0 where
+        this process's life tells.
     """
 
     def __init__(
@@ -86,6 +92,7 @@ class Session:
         self.jobs: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
         self._travels = threaded
         self._reopen = reopen
+        self.patience: Callable[[Options], float] = lambda _: 0.0
         self.spending = Spending()
         self.monitor.observe(self.spending)
         self._stored: set[str] = set()
@@ -182,6 +189,7 @@ class Session:
             backend=self.backend,
             tags=dict(options.tags),
             infra_retries=options.infra_retries,
+            patience=self.patience(options),
             place=self.spending.place(options.memory_mb),
             began=began(os.getpid()),
         )

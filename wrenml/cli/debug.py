@@ -18,6 +18,7 @@ from wrenml.cli.reading import Jobs
 from wrenml.errors import InputFailed
 from wrenml.failures import short_repr
 from wrenml.monitor.arguments import Arguments
+from wrenml.monitor.job import Origin
 from wrenml.monitor.records import Found, Record, read_job
 from wrenml.outcome import Status
 from wrenml.references import Ref
@@ -87,18 +88,17 @@ class _Rerun:
     def _input(self, job: str, call: int) -> Input:
         record = self._record if job == self._record.manifest.job else self._read(job)
         found = record.found.get(call)
-        if found is None or found.outcome.status != Status.SUCCESS:
+        if found is None or found.origin is None or found.outcome.status != Status.SUCCESS:
             raise InputFailed(
                 f"call {call} of job {job}, an argument of this call, has no result: `wrenml show {job} {call}`."
             )
-        return _located(self._jobs, job, found)
+        return _located(self._jobs, job, found, found.origin)
 
     def _read(self, job: str) -> Record:
         return read_job(self._jobs.storage, self._jobs.root, job)
 
 
-def _located(jobs: Jobs, job: str, found: Found) -> Input:
-    origin = found.origin
+def _located(jobs: Jobs, job: str, found: Found, origin: Origin) -> Input:
     begin = origin.start + origin.frame.bodies_at + found.start
     end = origin.start + origin.frame.bodies_at + found.stop - found.capture_bytes
     body = jobs.storage.get(origin.key, start=begin, stop=end)

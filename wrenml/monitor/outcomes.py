@@ -16,6 +16,7 @@ from wrenml.storage.base import Buffer, Commit
 from wrenml.worker.failing import explain
 
 __all__ = [
+    "CANCELLED",
     "CLIENT",
     "JOURNAL",
     "ClientFrame",
@@ -29,6 +30,7 @@ __all__ = [
 
 _log = logging.getLogger("wrenml")
 
+CANCELLED: dict[str, object] = {"kind": "cancelled"}
 CLIENT = "client"
 JOURNAL = "journal"
 _FRAME_BYTES = 1 << 23
@@ -84,7 +86,7 @@ def client_frame(job: Job, calls: list[int], cause: BaseException, *, single: bo
     """
     text, body = explain(cause)
     if isinstance(cause, CallCancelled):
-        text["kind"] = "cancelled"
+        text |= CANCELLED
     extra = json.dumps(text).encode()
     now = time.time()
     run: list[int] = []

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from wrenml import auth
-from wrenml.errors import AuthenticationError, WireError
+from wrenml.errors import AuthenticationError, KeyNotFoundError, WireError
 from wrenml.futures import Raw
 from wrenml.monitor.arguments import Chunk, read_segment
 from wrenml.monitor.job import Origin
 from wrenml.monitor.manifest import Manifest, read_manifest
-from wrenml.monitor.outcomes import CLIENT, JOURNAL
-from wrenml.outcome import Frame, Outcome, Status, parse_frame
+from wrenml.monitor.outcomes import CANCELLED, CLIENT, JOURNAL
+from wrenml.monitor.state import read_state
+from wrenml.outcome import Frame, Outcome, Status, Timings, parse_frame, read_frame
 from wrenml.processes import is_alive
 from wrenml.storage.base import IN_MEMORY, Buffer, Storage
 from wrenml.wire import outcome_prefix
@@ -23,12 +28,15 @@ from wrenml.wire import outcome_prefix
 __all__ = ["Found", "Record", "frames_of", "output_of", "read_arguments", "read_job", "read_outcomes"]
 
 
+_READERS = 16
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """An outcome in storage: what it says, and its bodies' place."""
 
     outcome: Outcome
-    origin: Origin
+    origin: Origin | None
     start: int
     stop: int
 
@@ -56,11 +64,15 @@ class Record:
     chunks: list[Chunk] = field(default_factory=list)
     found: dict[int, Found] = field(default_factory=dict)
     refused: int = 0
+    seen: set[str] = field(default_factory=set)
 
     @property
     def client_alive(self) -> bool:
-        """Whether the client that made the job may still be at work."""
+        """Whether the client that made the job may still be at work, or something that it has started."""
         manifest = self.manifest
+        if manifest.patience:
+            last = max((found.outcome.timings.stored for found in self.found.values()), default=manifest.created)
+            return time.time() < max(last, manifest.created) + manifest.patience
         if manifest.host != socket.gethostname():
             return True
         return manifest.pid != os.getpid() and is_alive(manifest.pid, manifest.began)
@@ -103,12 +115,16 @@ def read_outcomes(storage: Storage, record: Record) -> None:
     """Read the outcomes that are there now; where a call has several, the one that its client went by."""
     job = record.manifest.job
     journal: dict[int, int] = {}
-    for key, start, data in storage.frames(job):
+    remote = storage.url.startswith("s3:")
+    if remote:
+        for call in read_state(storage, record.key, job):
+            record.found[call] = _cancelled(call)
+    for key, start, data in _new_frames(storage, record) if remote else storage.frames(job):
         writer = key.removeprefix(outcome_prefix(job)).removesuffix(IN_MEMORY)
         if writer == JOURNAL:
             journal.update(_journal(record, data))
             continue
-        for found in _outcomes(record, writer == CLIENT, key, start, data):
+        for found in _outcomes(record, _labels(record.key, remote=remote, client=writer == CLIENT), key, start, data):
             known = record.found.get(found.outcome.call)
             if known is None or _prefers(journal, found, known):
                 record.found[found.outcome.call] = found
@@ -117,25 +133,56 @@ def read_outcomes(storage: Storage, record: Record) -> None:
 
 def frames_of(record: Record) -> list[Frame]:
     """The frames that a job's outcomes are in, each once."""
-    return list({id(found.origin.frame): found.origin.frame for found in record.found.values()}.values())
+    return list({id(one.origin.frame): one.origin.frame for one in record.found.values() if one.origin}.values())
+
+
+def _new_frames(storage: Storage, record: Record) -> Iterator[tuple[str, int, Buffer]]:
+    """The frames in a bucket that have not been read before, large bodies left where they are."""
+
+    def read(key: str) -> Buffer | None:
+        try:
+            return read_frame(storage, key)
+        except KeyNotFoundError:
+            return None
+
+    fresh = [key for key in storage.list(outcome_prefix(record.manifest.job)) if key not in record.seen]
+    with ThreadPoolExecutor(_READERS) as pool:
+        for key, frame in zip(fresh, pool.map(read, fresh), strict=True):
+            if frame is not None:
+                record.seen.add(key)
+                yield key, 0, frame
+
+
+def _cancelled(call: int) -> Found:
+    never = Timings(0.0, 0.0, 0.0, 0.0, 0.0)
+    outcome = Outcome(call, 0, Status.FAILURE, 0, never, 0.0, cold=False, worker="", extra=CANCELLED, body_bytes=0)
+    return Found(outcome, None, 0, 0)
 
 
 def _prefers(journal: dict[int, int], found: Found, known: Found) -> bool:
+    if known.origin is None:
+        return False
     wanted = journal.get(found.outcome.call)
     if wanted is not None:
         return found.outcome.attempt == wanted
     return found.outcome.attempt < known.outcome.attempt
 
 
-def _outcomes(record: Record, client: bool, key: str, start: int, data: Buffer) -> Iterator[Found]:  # noqa: FBT001  # private
-    base = auth.label_key(record.key, CLIENT) if client else record.key
-    try:
-        frame = parse_frame(
-            data,
-            record.manifest.job,
-            lambda first, attempt: auth.invocation_key(base, first, attempt),
-        )
-    except (AuthenticationError, WireError):
+def _labels(key: bytes, *, remote: bool, client: bool) -> tuple[bytes, ...]:
+    """The keys that an outcome may be under: in a bucket, its name does not tell who wrote it."""
+    ours = auth.label_key(key, CLIENT)
+    if remote:
+        return key, ours
+    return (ours,) if client else (key,)
+
+
+def _outcomes(record: Record, labels: Sequence[bytes], key: str, start: int, data: Buffer) -> Iterator[Found]:
+    frame = None
+    for base in labels:
+        with suppress(AuthenticationError, WireError):
+            frame = parse_frame(data, record.manifest.job, partial(auth.invocation_key, base))
+            break
+    if frame is None:
         record.refused += 1
         return
     outcomes = list(frame.outcomes())
@@ -158,7 +205,7 @@ def _journal(record: Record, data: Buffer) -> dict[int, int]:
 def output_of(storage: Storage, found: Found) -> str:
     """What a call printed, as far as it was kept."""
     size = found.capture_bytes
-    if not size:
+    if not size or found.origin is None:
         return ""
     start = found.origin.start + found.origin.frame.bodies_at
     data = storage.get(found.origin.key, start=start + found.stop - size, stop=start + found.stop)

@@ -36,7 +36,7 @@ from wrenml.invoke.aws.records import Records
 from wrenml.invoke.aws.sending import Sender, Window
 from wrenml.invoke.aws.watching import JobWatch, list_outcomes
 from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, WorkerGone
-from wrenml.outcome import frame_extent
+from wrenml.outcome import frame_extent, read_frame
 from wrenml.storage.base import Objects
 from wrenml.storage.s3_errors import aws_errors
 from wrenml.wire import Request
@@ -49,7 +49,6 @@ _log = logging.getLogger("wrenml")
 _CONCURRENCY = 1000
 _SENDERS = 64
 _READERS = 32
-_HEAD_BYTES = 1 << 16
 _RECORDS_FIRST = 1.0  # seconds of silence before failure records are looked for
 _RECORDS_LAST = 15.0
 _RECORDS_GROWTH = 1.5
@@ -301,12 +300,7 @@ class AwsInvoker:
         if watch is None:
             return
         try:
-            data = self._storage.get(key, start=0, stop=_HEAD_BYTES)
-            extent = frame_extent(data)
-            if extent.head > len(data):
-                data = self._storage.get(key, start=0, stop=extent.head)
-                extent = frame_extent(data)
-            frame = memoryview(data) if extent.total <= len(data) else memoryview(data)[: extent.head]
+            frame = read_frame(self._storage, key)
         except (KeyNotFoundError, StorageUnavailableError):
             with self._changed:
                 watch.again(part)
@@ -317,6 +311,7 @@ class AwsInvoker:
         with self._changed:
             if flight.over:
                 return
+            extent = frame_extent(frame)
             self._tell(FrameArrived(flight.name, frame, Stored(key, 0, extent.total)))
             watch.pace.ran(extent.seconds)
             if watch.arrived(flight, part):
@@ -391,7 +386,9 @@ def usable_concurrency(client: Any) -> int:  # noqa: ANN401  # boto3 makes its c
     try:
         limit = client.get_account_settings()["AccountLimit"]
         return max(1, int(limit.get("UnreservedConcurrentExecutions") or limit["ConcurrentExecutions"]))
-    except (*aws_errors(), KeyError) as error:
+    except KeyError:
+        return _CONCURRENCY
+    except aws_errors() as error:
         _log.debug("wrenml: the account's concurrency is not known: %s", error)
         return _CONCURRENCY
 
