@@ -118,6 +118,8 @@ class DataPlane:
         async def remove() -> None:
             for version in self._functions.remove(name, qualifier):
                 self._fleet.retire(version)
+            if qualifier is None:
+                self._queue.forget(name)
 
         self._do(remove())
 

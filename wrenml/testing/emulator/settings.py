@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 __all__ = ["Delivery", "Settings", "delivered_once", "shaky_delivery"]
@@ -84,3 +84,9 @@ class Settings:
     throttle_delays: tuple[float, float] = (1.0, 300.0)
     out_of_memory: Literal["process", "environment"] = "process"
     delivery: Delivery = delivered_once
+
+    def reset(self) -> None:
+        """Set everything to its default."""
+        default = Settings()
+        for field in fields(self):
+            setattr(self, field.name, getattr(default, field.name))

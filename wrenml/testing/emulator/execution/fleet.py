@@ -114,15 +114,15 @@ class Fleet:
         return next((one for one in self._all if one.credentials.access_key == access_key), None)
 
     async def close(self) -> None:
-        """End all environments, now."""
+        """End all environments, now, and whatever else goes on in the event loop, which is about them."""
         self._closed = True
         for pool in self._pools.values():
             while (waiter := pool.next_waiting()) is not None:
-                waiter.cancel()
-        while self._tasks:
+                waiter.set_exception(OSError("the data plane is closed"))
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
             for environment in self._all:
                 environment.kill()
-            await asyncio.wait(self._tasks, timeout=_MOMENT)
+            await asyncio.wait(others, timeout=_MOMENT)
         await asyncio.gather(*(environment.stop() for environment in self._all))
         self._all.clear()
 

@@ -6,7 +6,7 @@ import os
 import signal
 from contextlib import suppress
 
-__all__ = ["Usage", "kill_tree", "look"]
+__all__ = ["Usage", "kill_all", "look", "precisely"]
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MB = 1 << 20
@@ -36,11 +36,21 @@ def precisely(usage: Usage) -> Usage:
     return Usage({pid: _proportional(pid, resident) for pid, resident in usage.items()})
 
 
-def kill_tree(root: int) -> None:
-    """Kill a process and all below it."""
-    for pid in _tree(root):
+def kill_all(root: int, mark: str) -> None:
+    """Kill a process, all below it, and those it left behind: their first variables hold `mark`, as its own do."""
+    for pid in {*_tree(root), *_marked(mark.encode())}:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _marked(mark: bytes) -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+                if mark in file.read():
+                    found.append(int(name))
+    return found
 
 
 def _tree(root: int) -> list[int]:

@@ -38,11 +38,9 @@ class MemoryLimit:
             usage = memory.precisely(usage)
         self.peak_mb = max(self.peak_mb, min(usage.mb, self._mb))
         if usage.mb > self._mb:
-            if self._what() == "environment":
-                memory.kill_tree(root)
-            else:
+            for pid in usage if self._what() == "environment" else [usage.largest]:
                 with suppress(ProcessLookupError):
-                    os.kill(usage.largest, signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
         return min(max((self._mb - usage.mb) / _MB_PER_SECOND, _SOONEST), _LATEST)
 
 
@@ -110,9 +108,8 @@ class Process:
             task.cancel()
 
     def kill(self) -> None:
-        """Kill it and all below it."""
-        if not self._exit.done():
-            memory.kill_tree(self._process.pid)
+        """Kill it, all below it and what it left behind."""
+        memory.kill_all(self._process.pid, self._log.stream)
 
     async def stop(self) -> None:
         """Kill it, and tidy up after it."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from wrenml.testing.emulator.execution.concurrency import Concurrency
 from wrenml.testing.emulator.execution.environments import Event, Ran
@@ -56,6 +55,7 @@ class _Queued:
     throttles: int = 0
     version: str = ""
     ran: Ran | None = None
+    running: bool = False
 
 
 class EventQueue:
@@ -93,7 +93,7 @@ class EventQueue:
         self._books = books
         self._records = records
         self._accepted = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], _Queued] = {}
 
     @property
     def under_way(self) -> frozenset[asyncio.Task[None]]:
@@ -110,11 +110,19 @@ class EventQueue:
         for delay in delays:
             rules = self._functions.events(address)
             queued = _Queued(address, event, rules, _now() + rules.maximum_event_age)
-            self._spawn(self._deliver(queued, delay))
+            task = asyncio.get_running_loop().create_task(self._deliver(queued, delay))
+            self._tasks[task] = queued
+            task.add_done_callback(self._tasks.pop)
+
+    def forget(self, name: str) -> None:
+        """Drop the events of a function that do not run just now: it is no more."""
+        for task, queued in self._tasks.items():
+            if queued.address.name == name and not queued.running:
+                task.cancel()
 
     async def close(self) -> None:
         """Forget all events."""
-        for task in self._tasks:
+        for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -150,11 +158,13 @@ class EventQueue:
             self._books.count("Throttles")
             return False
         order = Order(version, queued.address.qualifier, queued.event, "Event", queued.attempts + 1)
+        queued.running = True
         try:
             queued.ran, _ = await self._runner.run(order, queued.expires)
         except OSError:  # a TimeoutError, too: then its age is exceeded
             return False
         finally:
+            queued.running = False
             self._concurrency.leave(version.name)
         queued.attempts += 1
         queued.version = version.version
@@ -184,11 +194,6 @@ class EventQueue:
             await asyncio.to_thread(self._records.put, destination.rpartition(":")[2], queued.address, record)
         except Exception:  # noqa: BLE001 - whatever a destination refuses with, Lambda only counts it
             self._books.count("DestinationDeliveryFailures")
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _now() -> float:
