@@ -36,6 +36,11 @@ class Crew:
         self._busy = 0
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more tasks."""
+        return self._closed
+
     def run(self, task: Callable[[], None]) -> None:
         """Queue a task; after `close` it is dropped. It is to deal with its own errors: others are logged."""
         with self._changed:

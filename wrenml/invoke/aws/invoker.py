@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from wrenml.crew import Crew
 from wrenml.errors import (
@@ -30,10 +30,10 @@ from wrenml.errors import (
     StorageUnavailableError,
     WorkerLost,
 )
-from wrenml.invoke.aws.flight import Flight
+from wrenml.invoke.aws.flight import SKEW, Flight
 from wrenml.invoke.aws.pace import Pace
 from wrenml.invoke.aws.records import Records
-from wrenml.invoke.aws.sending import Sender, Window
+from wrenml.invoke.aws.sending import LambdaClient, Sender, Window
 from wrenml.invoke.aws.watching import JobWatch, list_outcomes
 from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, WorkerGone
 from wrenml.outcome import frame_extent, read_frame
@@ -73,6 +73,8 @@ class Target(NamedTuple):
         Seconds an invocation may wait for its start.
     owner : str
         The account that owns the bucket.
+    skew : float
+        Seconds that clocks and the last write may take beyond the time a request has.
     """
 
     functions: Mapping[int, str]
@@ -80,6 +82,7 @@ class Target(NamedTuple):
     timeout: float
     start_by: float
     owner: str = ""
+    skew: float = SKEW
 
 
 class AwsInvoker:
@@ -89,8 +92,8 @@ class AwsInvoker:
     ----------
     target : Target
         What is invoked.
-    client : Any
-        boto3's client of Lambda, or one of its kind.
+    client : LambdaClient
+        Of Lambda.
     storage : Objects
         Where outcomes appear.
     failures : Objects
@@ -102,13 +105,15 @@ class AwsInvoker:
     batches = False
     carries = (_PAYLOAD_BYTES - _ENVELOPE_BYTES) * 3 // 4
 
-    def __init__(self, target: Target, client: Any, storage: Objects, failures: Objects, concurrency: int) -> None:  # noqa: ANN401  # boto3 makes its client classes at run time
+    def __init__(
+        self, target: Target, client: LambdaClient, storage: Objects, failures: Objects, concurrency: int
+    ) -> None:
         self._target = target
         self._storage = storage
         self._sizes = sorted(target.functions)
         self.window = Window(concurrency)
         self._stopped = threading.Event()
-        self._sender = Sender(client, target.alias, target.start_by, self.window, self._stopped)
+        self._sender = Sender(client, target.alias, (target.start_by, target.skew), self.window, self._stopped)
         memory = {name: size for size, name in target.functions.items()}
         self._records = Records(failures, memory, time.time() - 1.0)
         self._records_due = 0.0
@@ -381,7 +386,7 @@ class AwsInvoker:
         self._changed.notify_all()
 
 
-def usable_concurrency(client: Any) -> int:  # noqa: ANN401  # boto3 makes its client classes at run time
+def usable_concurrency(client: LambdaClient) -> int:
     """How many invocations the account may run at a time; Lambda's default where that cannot be asked."""
     try:
         limit = client.get_account_settings()["AccountLimit"]

@@ -10,16 +10,16 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from wrenml.errors import AccessDeniedError, ConfigError, WorkerLost, WrenmlError
-from wrenml.invoke.aws.flight import SKEW, Flight
+from wrenml.invoke.aws.flight import Flight
 from wrenml.retry import backoff
 from wrenml.storage.s3_errors import aws_errors, code_of, is_transient, retry_after
 from wrenml.wire import encode_request
 
-__all__ = ["Sender", "Window"]
+__all__ = ["LambdaClient", "Sender", "Window"]
 
 _log = logging.getLogger("wrenml")
 
@@ -39,6 +39,16 @@ _UNREADY = {
     "CodeArtifactUserPendingException",
     "ExpiredTokenException",
 }
+
+
+class LambdaClient(Protocol):
+    """What is used of boto3's client of Lambda."""
+
+    def invoke(self, **request: object) -> Mapping[str, Any]:
+        """Invoke a function."""
+
+    def get_account_settings(self) -> Mapping[str, Any]:
+        """Ask for the account's limits."""
 
 
 class Window:
@@ -88,22 +98,24 @@ class Sender:
 
     Parameters
     ----------
-    client : Any
-        boto3's client of Lambda, or one of its kind.
+    client : LambdaClient
+        Of Lambda.
     alias : str
         The version to invoke.
-    start_by : float
-        Seconds an invocation may wait for its start.
+    times : tuple of float
+        Seconds an invocation may wait for its start; and those that clocks and the last write may take.
     window : Window
         Narrowed by throttles.
     stopped : Event
         Set when nothing is to be sent any more.
     """
 
-    def __init__(self, client: Any, alias: str, start_by: float, window: Window, stopped: threading.Event) -> None:  # noqa: ANN401  # boto3 makes its client classes at run time
+    def __init__(
+        self, client: LambdaClient, alias: str, times: tuple[float, float], window: Window, stopped: threading.Event
+    ) -> None:
         self._client = client
         self._alias = alias
-        self._start_by = start_by
+        self._start_by, self._skew = times
         self._window = window
         self._stopped = stopped
         self.requests = 0
@@ -136,10 +148,10 @@ class Sender:
     def _invoke(self, flight: Flight) -> None:
         now = time.time()
         start_by = now + self._start_by
-        not_after = start_by + flight.seconds + SKEW
+        not_after = start_by + flight.seconds + self._skew
         request = flight.request._replace(sent=now, start_by=start_by, not_after=not_after)
         # Before it is sent: its outcome may be there before the answer is.
-        flight.lease = time.monotonic() + self._start_by + flight.seconds + SKEW
+        flight.lease = time.monotonic() + self._start_by + flight.seconds + self._skew
         self.requests += 1
         self._client.invoke(
             FunctionName=flight.function,
