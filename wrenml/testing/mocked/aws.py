@@ -7,7 +7,7 @@ import tempfile
 from collections import Counter
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
@@ -15,6 +15,9 @@ from moto import mock_aws
 from wrenml.aws.deployment import Deployment
 from wrenml.aws.session import Session
 from wrenml.cpus import usable_cpus
+from wrenml.executor import Executor
+from wrenml.executors import aws_executor
+from wrenml.options import MapOptions
 from wrenml.session import open_sessions
 from wrenml.storage import S3Storage, Storage
 from wrenml.testing.mocked.environments import Environments
@@ -104,9 +107,21 @@ class MockedAWS:
         ours = {
             "WRENML_BACKEND": "aws",
             "WRENML_STACK": self.deployment.stack,
+            "WRENML_REGION": self.deployment.region,
+            "WRENML_PROFILE": "default",  # the only one there is
             "WRENML_TRANSPORT": "boto3",  # the other one opens connections, which moto does not see
         }
         return aws_variables(folder, self.deployment.region) | ours
+
+    def executor(self, **options: Unpack[MapOptions]) -> Executor:
+        """A new executor on the stack; `wrenml.default_executor` is another.
+
+        Parameters
+        ----------
+        **options
+            Defaults of every map; see `wrenml.Options`.
+        """
+        return aws_executor(self.deployment.stack, region=self.deployment.region, **options)
 
     @property
     def stack(self) -> str:
