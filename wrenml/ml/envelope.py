@@ -144,9 +144,12 @@ class Envelope:
             (sys.stdout if stream == "stdout" else sys.stderr).write(text)
         for each in self.warned:
             name = each.module or ("__main__" if _file_of("__main__") == each.filename else None)
-            # Where the module notes which warnings it has shown, so that one is shown as often as without workers.
+            # Files lie elsewhere in a worker; and the module here notes which warnings it has shown, so that one is
+            # shown as often as without workers.
+            here = _file_of(name)
             registry = vars(sys.modules[name]).setdefault("__warningregistry__", {}) if name in sys.modules else {}
-            warnings.warn_explicit(each.message, type(each.message), each.filename, each.lineno, name, registry)
+            filename = here if isinstance(here, str) else each.filename
+            warnings.warn_explicit(each.message, type(each.message), filename, each.lineno, name, registry)
 
     def error(self) -> BaseException | None:
         """The exception, with the worker's frames as its traceback; None if there is none. A new one each time."""
@@ -233,9 +236,9 @@ def _module_of(filename: str) -> str | None:
     return next((name for name in list(sys.modules) if name != "__main__" and _file_of(name) == filename), None)
 
 
-def _file_of(name: str) -> object:
+def _file_of(name: str | None) -> object:
     # Some modules import others when they are asked for an attribute that they lack.
-    return getattr(sys.modules.get(name), "__dict__", {}).get("__file__")
+    return getattr(sys.modules.get(name or ""), "__dict__", {}).get("__file__")
 
 
 class _Output:

@@ -123,7 +123,7 @@ class Dispatcher:
         self._pace = pace
         self._cost = cost
         self._caller = caller()
-        self._sharing = Sharing(executor.put)
+        self._sharing = Sharing(executor)
         self._changed = threading.Condition()
         self._waiting: deque[_Task] = deque()
         self._arrived: deque[tuple[list[_Task], Future[list[Envelope]]]] = deque()
@@ -228,8 +228,8 @@ class Dispatcher:
         return tasks
 
     def _send_pack(self, tasks: list[_Task]) -> None:
-        batches = self._sharing.replace([task.batch for task in tasks])
-        future = self._executor.submit(run_batches, self._caller, self._threads, batches)
+        parcel = self._sharing.pack([task.batch for task in tasks])
+        future = self._executor.submit(run_batches, self._caller, self._threads, parcel)
         for task in tasks:
             task.batch = None
         self._since = self._since or time.monotonic()

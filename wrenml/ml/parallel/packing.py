@@ -32,7 +32,7 @@ class Pace:
     patience: float
 
 
-LOCAL = Pace(least=0.01, most=0.1, probes=1_000_000, patience=0.0)
+LOCAL = Pace(least=0.02, most=0.2, probes=1_000_000, patience=0.0)
 """Worker processes: handing over costs about a millisecond."""
 
 REMOTE = Pace(least=1.5, most=2.0, probes=8, patience=4.0)

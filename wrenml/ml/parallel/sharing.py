@@ -1,35 +1,92 @@
-"""Data that tasks share travels once: it is put into storage, and a reference stands for it."""
+"""Packing: data that tasks share is put into storage once; the rest of a pack is one pickle.
+
+::
+
+    batches ──▶ Sharing.pack ──▶ Parcel: tasks (bytes, with slots), shared (references), brings (names of modules)
+                                   │ Executor.submit resolves the references, as in any argument
+                                   ▼
+                     worker: Parcel.unpack ──▶ batches
+
+Tasks are pickled apart from the references, since looking for these in thousands of small objects would cost more than
+many a task.
+"""
 
 from __future__ import annotations
 
 import copy
 import pickle
-import weakref
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-__all__ = ["Sharing"]
+from wrenml.executor import Executor
+from wrenml.ml.parallel.meeting import FROM, Met, alive, data_size
 
-_FROM: Final = 4096  # bytes from which data is put
+__all__ = ["Parcel", "Sharing"]
+
 _FIXED_FROM: Final = 1 << 20  # bytes from which data is taken not to change while one `Parallel` runs, as by joblib
 _MANY: Final = 64  # members up to which containers are looked into
+_PLAIN: Final = b"\x80"  # how a pickle begins; with buffers out of it a packed object begins otherwise
 
-_ATOMS = frozenset({int, float, complex, bool, type(None), str, bytes})
-_CONTAINERS = (tuple, list, dict)
+_ATOMS = frozenset({int, float, complex, bool, type(None)})
+_TEXTS = frozenset({str, bytes})
+_CONTAINERS = frozenset({tuple, list, dict})
 
-Item = tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]
+
+class _Slot(NamedTuple):
+    """Where something shared belongs."""
+
+    place: int
 
 
-class Sharing:
-    """Puts what several tasks of one `Parallel` call have in common.
+class _Brings:
+    """Has a module travel with a call: the pickler takes note of it, and nothing arrives."""
 
-    Arrays, sparse matrices and frames from 4 KiB on are put when they are first met, other objects of that size when
-    they are met in a second task. Storage is addressed by content, so what was put before costs nothing again.
+    def __init__(self, module: str) -> None:
+        self.__module__ = module
+
+    def __reduce__(self) -> tuple[Callable[[], object], tuple[()]]:
+        return bool, ()
+
+
+class Parcel(NamedTuple):
+    """A pack on its way.
 
     Parameters
     ----------
-    put : callable
-        Stores an object and returns what stands for it (`wrenml.Executor.put`).
+    tasks : bytes or list
+        The batches, pickled; or a reference to them, which is the batches themselves where it arrives.
+    shared : list
+        References; what they stand for where they arrive.
+    brings : list
+        Has modules travel.
+    """
+
+    tasks: Any
+    shared: list[Any]
+    brings: list[_Brings]
+
+    def unpack(self) -> list[Any]:
+        """The batches, what they share in its place."""
+        batches = pickle.loads(self.tasks) if isinstance(self.tasks, bytes) else self.tasks
+        if self.shared:
+            for batch in batches:
+                batch.items = [_changed(item, self._filled) for item in batch.items]
+        return batches  # type: ignore[no-any-return]  # what was pickled
+
+    def _filled(self, value: Any) -> Any:
+        return self.shared[value.place] if type(value) is _Slot else value
+
+
+class Sharing:
+    """Packs the batches of one `Parallel` call.
+
+    Arrays, sparse matrices and frames from 4 KiB on are put when they are first met, other objects of that size when
+    they are met in a second pack. Storage is addressed by content, so what was put before costs nothing again.
+
+    Parameters
+    ----------
+    executor : Executor
+        Where to put things.
 
     Notes
     -----
@@ -38,99 +95,87 @@ class Sharing:
     tasks see what it holds when they are sent.
     """
 
-    def __init__(self, put: Callable[[object], object]) -> None:
-        self._put = put
-        self._fixed: dict[int, tuple[weakref.ref[Any], object]] = {}
-        self._met: dict[int, tuple[weakref.ref[Any], bool | None]] = {}  # whether it is large; None: met once
-        self._pack: dict[int, object] = {}
+    def __init__(self, executor: Executor) -> None:
+        self._session = executor.session
+        self._fixed: dict[int, tuple[Callable[[], Any], object, set[str]]] = {}
+        self._met = Met()
 
-    def replace(self, batches: list[Any]) -> list[Any]:
-        """Copy the batches of one pack, references in place of what they share.
+    def pack(self, batches: list[Any]) -> Parcel:
+        """Pack batches.
 
         Parameters
         ----------
         batches : list
             Each has `items`, a list of function, arguments and keyword arguments.
+
+        Raises
+        ------
+        SerializationError
+            If something in them cannot be pickled.
         """
-        self._pack.clear()
-        replaced = []
-        for batch in batches:
-            made = copy.copy(batch)
-            made.items = [self._item(item) for item in batch.items]
-            replaced.append(made)
-        self._pack.clear()
-        return replaced
+        packer = self._session.packer()
+        slots: dict[int, _Slot] = {}
+        seen: dict[int, Any] = {}
+        shared: list[Any] = []
 
-    def _item(self, item: Item) -> Item:
-        function, args, kwargs = item
-        return function, tuple(map(self._value, args)), {name: self._value(value) for name, value in kwargs.items()}
+        def change(value: Any) -> Any:
+            key = id(value)
+            if key not in seen:
+                seen[key] = value
+                reference = self._reference(value, packer)
+                if reference is not None:
+                    slots[key] = _Slot(len(shared))
+                    shared.append(reference)
+            return slots.get(key, value)
 
-    def _value(self, value: Any) -> Any:
-        kind = type(value)
-        if kind in _ATOMS:
-            return value
-        if kind in _CONTAINERS:
-            return self._members(value) if len(value) <= _MANY else value
-        return self._single(value)
+        with packer.snapshot():
+            made = []
+            for batch in batches:
+                made.append(copy.copy(batch))
+                made[-1].items = [_changed(item, change) for item in batch.items]
+            packed = packer.dumps(made, name="a task of joblib.Parallel")
+            tasks = packed if packed.startswith(_PLAIN) else self._session.put_object(packed, "tasks")
+        return Parcel(tasks, shared, [_Brings(name) for name in sorted(packer.modules)])
 
-    def _members(self, value: Any) -> Any:
-        members = value.values() if isinstance(value, dict) else value
-        found = [each if type(each) in _ATOMS or type(each) in _CONTAINERS else self._single(each) for each in members]
-        if all(new is old for new, old in zip(found, members, strict=True)):
-            return value
-        return dict(zip(value, found, strict=True)) if isinstance(value, dict) else type(value)(found)
-
-    def _single(self, value: Any) -> Any:
+    def _reference(self, value: Any, packer: Any) -> object | None:
         key = id(value)
-        if key in self._pack:
-            return self._pack[key]
         known = self._fixed.get(key)
         if known is not None and known[0]() is value:
+            packer.modules |= known[2]
             return known[1]
-        size = _data_size(value)
-        if size is None:
-            return self._recurring(value)
-        if size < _FROM:
-            return value
-        reference = self._pack[key] = self._put(value)
-        if size >= _FIXED_FROM:
-            self._fixed[key] = weakref.ref(value, lambda _: self._fixed.pop(key, None)), reference
-        return reference
-
-    def _recurring(self, value: Any) -> Any:
-        key = id(value)
-        met = self._met.get(key)
-        if met is None or met[0]() is not value:
-            try:
-                self._met[key] = weakref.ref(value, lambda _: self._met.pop(key, None)), None
-            except TypeError:  # it takes no weak references, so it cannot be told from another at its place
-                return value
-            return value
-        large = met[1]
-        if large is None:
-            large = _is_large(value)
-            self._met[key] = met[0], large
-        if not large:
-            return value
-        reference = self._pack[key] = self._put(value)
+        size = data_size(value)
+        if (size is not None and size < FROM) or (size is None and not self._met.is_large_again(value)):
+            return None
+        before, packer.modules = packer.modules, set()
+        try:
+            reference = self._session.put_object(packer.dumps(value), type(value).__name__)
+        finally:
+            names, packer.modules = packer.modules, packer.modules | before
+        if size is not None and size >= _FIXED_FROM:
+            found = alive(value, lambda: self._fixed.pop(key, None))
+            if found is not None:
+                self._fixed[key] = found, reference, names
         return reference
 
 
-def _data_size(value: Any) -> int | None:
-    """Bytes of an array, series, sparse matrix or frame; None for anything else."""
-    if isinstance(value, type):
-        return None
-    for found in (getattr(value, "nbytes", None), getattr(getattr(value, "data", None), "nbytes", None)):
-        if isinstance(found, int):
-            return found
-    usage = getattr(value, "memory_usage", None)
-    if not callable(usage) or not hasattr(value, "columns"):
-        return None
-    return int(usage().sum())
+def _changed(item: tuple[Any, Any, Any], change: Callable[[Any], Any]) -> tuple[Any, Any, Any]:
+    """Change what is among a task's arguments, and among the members of small containers there."""
+    function, args, kwargs = item
+    return function, tuple([_value(each, change) for each in args]), {k: _value(v, change) for k, v in kwargs.items()}
 
 
-def _is_large(value: object) -> bool:
-    try:
-        return len(pickle.dumps(value, 5)) >= _FROM
-    except Exception:  # noqa: BLE001  # the user's classes; what cannot be pickled so is left to the executor
-        return False
+def _value(value: Any, change: Callable[[Any], Any]) -> Any:
+    if type(value) not in _CONTAINERS or len(value) > _MANY:
+        return _single(value, change)
+    members = list(value.values()) if type(value) is dict else value
+    found = [_single(each, change) for each in members]
+    if all(new is old for new, old in zip(found, members, strict=True)):
+        return value
+    return dict(zip(value, found, strict=True)) if type(value) is dict else type(value)(found)
+
+
+def _single(value: Any, change: Callable[[Any], Any]) -> Any:
+    kind = type(value)
+    if kind in _ATOMS or (kind in _TEXTS and len(value) < FROM) or (kind in _CONTAINERS and len(value) <= _MANY):
+        return value
+    return change(value)

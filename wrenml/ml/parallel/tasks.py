@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from wrenml.ml.envelope import Caller, Enclosure, Envelope
+from wrenml.ml.parallel.sharing import Parcel
 
 __all__ = ["run_batches"]
 
@@ -22,7 +23,7 @@ _THREADS: Final = (
 )
 
 
-def run_batches(caller: Caller, threads: int | None, batches: list[Callable[[], Any]]) -> list[Envelope]:
+def run_batches(caller: Caller, threads: int | None, parcel: Parcel) -> list[Envelope]:
     """Run batches in order, up to the first that fails.
 
     Parameters
@@ -31,8 +32,8 @@ def run_batches(caller: Caller, threads: int | None, batches: list[Callable[[], 
         The settings they run under.
     threads : int, optional
         How many threads numerical libraries may use. Default: what the worker was started with.
-    batches : list of callable
-        Called without arguments.
+    parcel : Parcel
+        The batches; each is called without arguments.
 
     Returns
     -------
@@ -40,6 +41,7 @@ def run_batches(caller: Caller, threads: int | None, batches: list[Callable[[], 
         One for each batch that was run; only the last can hold a failure.
     """
     made: list[Envelope] = []
+    batches = parcel.unpack()
     # Nobody can press Ctrl-C in a worker: there it is an exception like any other.
     with _limited(threads), Enclosure(caller, catch=(Exception, KeyboardInterrupt)) as enclosure:
         for batch in batches:
