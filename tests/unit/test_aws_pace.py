@@ -46,7 +46,7 @@ def test_looking_costs_no_more_than_it_may(calls: int, gigabytes: float, call_se
     """At most 20 looks and one for ten calls, or a tenth of what computing costs beside them."""
     pace = Pace(gigabytes, 0.0)
     pace.sent(calls, 0.0)
-    done, looks = 0, 0
+    done, looks, now = 0, 0, 0.0
     while done < calls and looks < 5000:
         now = pace.due
         looks += 1

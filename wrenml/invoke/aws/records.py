@@ -31,6 +31,7 @@ _log = logging.getLogger("wrenml")
 
 _PREFIX = "aws/lambda/async"
 _DAY = 86_400
+_LAG = 300.0  # seconds
 
 
 class FailureRecord(NamedTuple):
@@ -58,8 +59,6 @@ class Records:
     ----------
     storage : Objects
         The bucket.
-    functions : iterable of str
-        Their names.
     memory_mb : mapping of str to int
         How much memory each has, for messages.
     since : float
@@ -70,7 +69,7 @@ class Records:
         self._storage = storage
         self._memory_mb = dict(memory_mb)
         self._since = since
-        self._last: dict[str, str] = {}
+        self._seen: set[str] = set()
 
     def look(self, functions: Iterable[str]) -> Iterator[FailureRecord]:
         """Read what is new for these functions.
@@ -80,23 +79,20 @@ class Records:
         StorageError
             If the bucket cannot be read.
         """
-        for function in functions:
-            for day in self._days():
-                folder = f"{_PREFIX}/{function}/{day}"
-                after = self._last.get(function, "")
-                if not after.startswith(folder):
-                    stamp = time.strftime("%Y-%m-%dT%H.%M.%S", time.gmtime(self._since))
-                    after = f"{folder}/{stamp}" if stamp.startswith(day.replace("/", "-")) else ""
-                for key in self._storage.list(f"{folder}/", after=after):
-                    self._last[function] = key
-                    record = self._read(key, self._memory_mb.get(function))
-                    if record is not None:
-                        yield record
-
-    def _days(self) -> list[str]:
         now = time.time()
-        days = [time.strftime("%Y/%m/%d", time.gmtime(now - _DAY)), time.strftime("%Y/%m/%d", time.gmtime(now))]
-        return days if time.gmtime(self._since).tm_yday != time.gmtime(now).tm_yday else days[1:]
+        since = self._since
+        # A record may appear some time after the moment that its name tells.
+        self._since = max(since, now - _LAG)
+        for function in functions:
+            for day in range(int(since // _DAY), int(now // _DAY) + 1):
+                folder = time.strftime(f"{_PREFIX}/{function}/%Y/%m/%d/", time.gmtime(day * _DAY))
+                first = time.strftime("%Y-%m-%dT%H.%M.%S", time.gmtime(max(since, day * _DAY)))
+                for key in self._storage.list(folder, after=folder + first):
+                    if key not in self._seen:
+                        self._seen.add(key)
+                        record = self._read(key, self._memory_mb.get(function))
+                        if record is not None:
+                            yield record
 
     def _read(self, key: str, memory_mb: int | None) -> FailureRecord | None:
         try:
