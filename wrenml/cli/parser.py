@@ -10,6 +10,7 @@ import wrenml
 from wrenml.cli.clean import run_clean
 from wrenml.cli.debug import run_debug
 from wrenml.cli.demo import run_demo
+from wrenml.cli.deploy_arguments import add_deploy_arguments, add_place_arguments, run_deploy, run_destroy
 from wrenml.cli.jobs import run_jobs, run_logs, run_show
 
 __all__ = ["build_parser"]
@@ -69,6 +70,16 @@ def build_parser() -> argparse.ArgumentParser:
         "--older-than", type=_age, default=_age("7d"), metavar="AGE", help="as 90s, 30m, 12h, 7d or 2w (7d)"
     )
     command.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+
+    command = _command(
+        commands, "deploy", run_deploy, "put wrenml into your AWS account, or bring it up to date", reads=True
+    )
+    add_deploy_arguments(command)
+
+    command = _command(
+        commands, "destroy", run_destroy, "take wrenml and all its jobs out of your AWS account", reads=True
+    )
+    add_place_arguments(command)
     return parser
 
 

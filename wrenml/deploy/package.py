@@ -86,6 +86,7 @@ def build(
     ConfigError
         A wheel is not to be had, or all together are too large.
     """
+    os.makedirs(cache, exist_ok=True)
     say(f"finding wheels for python{python} on {arch}")
     wheels = [one for one in resolve(python, arch, requirements, cache) if one.name != "wrenml"]
     has_bytecode = python == f"{sys.version_info.major}.{sys.version_info.minor}"
