@@ -120,8 +120,7 @@ class Fleet:
             while (waiter := pool.next_waiting()) is not None:
                 waiter.set_exception(OSError("the data plane is closed"))
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
-            for environment in self._all:
-                environment.kill()
+            await asyncio.gather(*(environment.stop() for environment in tuple(self._all)))
             await asyncio.wait(others, timeout=_MOMENT)
         await asyncio.gather(*(environment.stop() for environment in self._all))
         self._all.clear()
