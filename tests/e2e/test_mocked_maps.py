@@ -79,7 +79,7 @@ def test_a_large_array_is_stored_once_and_changes_stay_private(aws: MockedAWS, e
 
 def test_results_go_from_worker_to_worker(aws: MockedAWS, executor: Executor) -> None:
     squares = executor.map(samples.square, range(4))
-    added = executor.call_async(samples.total, squares[2:])
+    added = executor.reduce(samples.total, squares[2:])
 
     assert executor.map_reduce(samples.square, range(4), samples.total).result(PATIENCE) == 14
     assert executor.submit(samples.gather, added, also=[added]).result(PATIENCE) == ((13,), {"also": [13]})
