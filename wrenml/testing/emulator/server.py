@@ -19,11 +19,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
 from wrenml.aws.deployment import Deployment
 from wrenml.testing.emulator.callers import Caller, Callers
+from wrenml.testing.emulator.cloudformation.operations import CloudFormation
 from wrenml.testing.emulator.elsewhere import Moto
 from wrenml.testing.emulator.execution.launching import Credentials
 from wrenml.testing.emulator.faults import Expire, Faults
@@ -82,12 +84,14 @@ class Emulator:
         self.callers = Callers(self.account)
         self.s3 = S3(self.account)
         self._moto = Moto()
+        self._lock = Lock()
         self._folder = Path(tempfile.mkdtemp(prefix="wrenml-aws-"))
         self._web = WebServer(self._answer, port)
         self.functions = DataPlane(
             self._write_record, variables={"AWS_ENDPOINT_URL": self.url}, credentials=self._credentials
         )
         self.control = LambdaControl(self.account, self.functions, self._folder / "code", self._read_object)
+        self.stacks = CloudFormation(self.account, self._client)
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +174,7 @@ class Emulator:
 
     def close(self) -> None:
         """End functions, connections and threads; remove what was written."""
+        self.stacks.close()
         self.functions.close()
         self._web.close()
         self._moto.reset()
@@ -178,6 +183,14 @@ class Emulator:
     def _credentials(self, version: FunctionVersion) -> Credentials:
         caller = self.callers.session(version.role)
         return Credentials(caller.access_key, caller.secret, caller.token)
+
+    def _client(self, service: str, region: str) -> Any:  # noqa: ANN401 - boto3's
+        import boto3  # noqa: PLC0415 - slow, and seldom needed
+
+        caller = self.callers.user("cloudformation")
+        with self._lock:
+            session = boto3.session.Session(caller.access_key, caller.secret, region_name=region)
+            return session.client(service, endpoint_url=self.url)
 
     def _write_record(self, bucket: str, key: str, content: bytes) -> None:
         request = Request("PUT", f"/{bucket}/{key}", {}, {"content-type": "application/json"}, content)
@@ -249,6 +262,8 @@ class Emulator:
             return self.s3.answer if self.s3.handles(call.operation) else self._configure_bucket
         if call.service == "lambda":
             return self._invoke if call.operation == "Invoke" else self.control.answer
+        if call.service == "cloudformation":
+            return self.stacks.answer
         if call.operation == "GetCallerIdentity":
             return self._identity
         return self._moto.answer
