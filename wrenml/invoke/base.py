@@ -80,6 +80,9 @@ class Invoker(Protocol):
     def refuse(self, name: Name, key: str) -> None:
         """Take note that what lies under a key is no outcome of this request."""
 
+    def finish(self, name: Name) -> bool:
+        """Let go of a request that was said to be over; False if outcomes of it are expected again meanwhile."""
+
     def wake(self) -> None:
         """Make `wait` return."""
 

@@ -89,6 +89,10 @@ class InlineInvoker:
     def refuse(self, name: Name, key: str) -> None:
         """A worker's report is all there is to read."""
 
+    def finish(self, name: Name) -> bool:  # noqa: ARG002  # the protocol's signature
+        """Nothing is kept of a request that is over."""
+        return True
+
     def wake(self) -> None:
         """Nobody waits."""
 

@@ -439,7 +439,7 @@ class Monitor:
     def _end_request(self, job: Job, invocation: Invocation, over: RequestOver) -> None:
         if over.next_call < invocation.stop and job.calls.give_back(invocation, over.next_call):
             self._queue(job)
-        if not over.final:
+        if not (over.final and self._invoker.finish(over.name)):
             return
         job.calls.end(invocation)
         job.in_flight -= 1

@@ -274,6 +274,10 @@ class _Around:
         """As the inner invoker's."""
         self.inner.refuse(name, key)
 
+    def finish(self, name: Name) -> bool:
+        """As the inner invoker's."""
+        return self.inner.finish(name)
+
     def wake(self) -> None:
         """As the inner invoker's."""
         self.inner.wake()

@@ -196,8 +196,23 @@ class AwsInvoker:
         call = int(key.rpartition("/")[2].partition(".")[0])
         with self._changed:
             flight = self._flights.get(name)
-        if flight is not None:
-            self._readers.run(partial(self._read_again, flight, call, key))
+            if flight is None:
+                return
+            part = flight.part_of(call)
+            first = part not in flight.refused
+            flight.refused.add(part)
+            self._watch_of(flight).expect(flight, part)
+        self._readers.run(partial(self._read if first else self._remove, flight, part, key))
+
+    def finish(self, name: Name) -> bool:
+        """Let go of a request; False if parts of it are missing, since one was refused."""
+        with self._changed:
+            flight = self._flights.get(name)
+            if flight is not None and flight.missing:
+                return False
+            if flight is not None:
+                self._forget(flight)
+            return True
 
     def wake(self) -> None:
         """Make `wait` return."""
@@ -235,16 +250,13 @@ class AwsInvoker:
 
     def _expect(self, flight: Flight) -> None:
         now = time.monotonic()
-        job = flight.request.job
         with self._changed:
             if flight.over:
                 return
-            watch = self._watches.get(job)
             if not self._watches:
                 self._records_pause = _RECORDS_FIRST
                 self._records_due = now + _RECORDS_FIRST
-            if watch is None:
-                watch = self._watches[job] = JobWatch(Pace(self._sizes[0] / 1024, now))
+            watch = self._watch_of(flight)
             watch.add(flight)
             watch.pace.sent(flight.request.count, now)
             if self._thread is None:
@@ -320,7 +332,6 @@ class AwsInvoker:
             self._tell(FrameArrived(flight.name, frame, Stored(key, 0, extent.total)))
             watch.pace.ran(extent.seconds)
             if watch.arrived(flight, part):
-                self._forget(flight)
                 self._tell(RequestOver(flight.name, flight.stop))
 
     # Losses
@@ -342,13 +353,8 @@ class AwsInvoker:
                     watch.pace.due = min(watch.pace.due, flight.judged)
                     self._watching.notify()
 
-    def _read_again(self, flight: Flight, call: int, key: str) -> None:
-        part = flight.part_of(call)
+    def _remove(self, flight: Flight, _part: int, key: str) -> None:
         try:
-            if part not in flight.refused:
-                flight.refused.add(part)
-                self._read(flight, part, key)
-                return
             self._storage.delete([key])
         except StorageError as error:
             _log.warning("wrenml: %s is no authentic outcome, and cannot be removed: %s", key, error)
@@ -373,6 +379,13 @@ class AwsInvoker:
             self._watches.clear()
 
     # Both; with the lock held
+
+    def _watch_of(self, flight: Flight) -> JobWatch:
+        job = flight.request.job
+        watch = self._watches.get(job)
+        if watch is None:
+            watch = self._watches[job] = JobWatch(Pace(self._sizes[0] / 1024, time.monotonic()))
+        return watch
 
     def _forget(self, flight: Flight) -> None:
         flight.over = True

@@ -70,6 +70,12 @@ class JobWatch:
         flight.missing.discard(part)
         return not flight.missing
 
+    def expect(self, flight: Flight, part: int) -> None:
+        """Wait for a part again, which is being read once more."""
+        flight.missing.add(part)
+        self._missing[part] = flight
+        self._reading.add(part)
+
     def again(self, part: int) -> None:
         """Take note that a part could not be read: it is found once more."""
         self._reading.discard(part)

@@ -1,0 +1,218 @@
+"""What goes wrong between client, Lambda and S3, on the mocked AWS: nothing hangs, nothing is lost."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.support.cloud import cloud_executor
+from wrenml.errors import AccessDeniedError, CallTimeout, WorkerCrashed, WorkerLost, WorkerOutOfMemory
+from wrenml.outcome import HEAD_SIZE
+from wrenml.storage import S3Storage
+from wrenml.testing import samples
+from wrenml.testing.executor.base import PATIENCE
+from wrenml.testing.mocked import MockedAWS
+from wrenml.testing.mocked.functions import Failure
+from wrenml.testing.storage_faults import FlakyStorage, StorageFault, Strike
+
+pytest_plugins = ["wrenml.testing.plugin"]
+
+SHORT = {"start_by": 0.6, "timeout": 0.6, "skew": 0.3}
+
+
+@pytest.fixture
+def aws(wrenml_aws_module: MockedAWS) -> MockedAWS:
+    wrenml_aws_module.reset_requests()
+    return wrenml_aws_module
+
+
+def test_a_dropped_event_is_invoked_again_when_its_lease_is_over(aws: MockedAWS) -> None:
+    with cloud_executor(aws, **SHORT) as executor:
+        executor.map(samples.square, [0]).results(timeout=PATIENCE)
+        aws.drop_next()
+        aws.reset_requests()
+
+        assert executor.map(samples.square, [1, 2, 3]).results(timeout=PATIENCE) == [1, 4, 9]
+
+        assert aws.requests["lambda.Invoke"] == 4
+
+
+def test_a_call_whose_events_are_all_dropped_ends_as_lost(aws: MockedAWS) -> None:
+    with cloud_executor(aws, **SHORT, infra_retries=1) as executor:
+        aws.drop_next(2)
+
+        error = executor.map(samples.square, [1]).exceptions(PATIENCE)[0]
+
+    assert type(error) is WorkerLost
+    assert "attempts: 2, which is all that infra_retries=1 allows" in "".join(error.__notes__)
+
+
+def test_a_duplicate_event_changes_nothing(aws: MockedAWS) -> None:
+    with cloud_executor(aws) as executor:
+        aws.duplicate_next(3)
+
+        futures = executor.map(samples.square, [1, 2, 3])
+
+        assert futures.results(timeout=PATIENCE) == [1, 4, 9]
+        assert executor.attach(futures.id).results(timeout=PATIENCE) == [1, 4, 9]
+
+
+@pytest.mark.parametrize(
+    ("deed", "kind"), [("crash", WorkerCrashed), ("memory", WorkerOutOfMemory), ("timeout", CallTimeout)]
+)
+def test_a_failure_record_is_read_as_an_outcome(aws: MockedAWS, deed: Failure, kind: type[Exception]) -> None:
+    with cloud_executor(aws, infra_retries=0) as executor:
+        aws.fail_next(by=deed)
+
+        error = executor.map(samples.square, [1]).exceptions(PATIENCE)[0]
+
+    assert type(error) is kind
+
+
+def test_an_environment_that_died_is_replaced(aws: MockedAWS) -> None:
+    with cloud_executor(aws) as executor:
+        aws.fail_next(2)
+
+        assert executor.map(samples.square, range(5)).results(timeout=PATIENCE) == [0, 1, 4, 9, 16]
+
+
+def test_throttles_fail_no_call(aws: MockedAWS) -> None:
+    with cloud_executor(aws) as executor:
+        aws.throttle(6, retry_after=0)
+
+        assert executor.map(samples.square, range(8)).results(timeout=PATIENCE) == [x * x for x in range(8)]
+
+
+class Canary:
+    """Says so when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return Path.touch, (self.path,)
+
+
+def _forged(aws: MockedAWS, key: str, data: bytes) -> None:
+    boto3.client("s3").put_object(Bucket=aws.bucket, Key=key, Body=data)
+
+
+@pytest.mark.parametrize("kind", ["garbage", "pickle", "truncated"])
+def test_a_forged_outcome_is_removed_and_the_call_run(
+    aws: MockedAWS, kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate, canary = tmp_path / "gate", tmp_path / "canary"
+    with cloud_executor(aws) as executor, caplog.at_level(logging.WARNING, "wrenml"):
+        first = executor.map(samples.square, [3])
+        first.results(timeout=PATIENCE)
+        real = executor.session.storage.get(f"jobs/{first.id}/out/0000000000")
+        futures = executor.map(samples.announce_and_wait, [(str(tmp_path / "at"), str(gate))])
+        forged = {
+            "garbage": b"x" * 1000,
+            "pickle": bytes(real)[:HEAD_SIZE] + pickle.dumps(Canary(canary)),
+            "truncated": bytes(real)[:-1],
+        }
+        _forged(aws, f"jobs/{futures.id}/out/0000000000", forged[kind])
+        _until(lambda: "was refused" in caplog.text)
+        gate.touch()
+
+        assert futures.results(timeout=PATIENCE)[0] > 0
+
+    assert not canary.exists()
+
+
+def test_another_calls_outcome_under_this_ones_name_hides_nothing(aws: MockedAWS, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with cloud_executor(aws) as executor:
+        futures = executor.map(samples.announce_and_wait, [(str(tmp_path / f"{i}"), str(gate)) for i in range(2)])
+        _until(lambda: any(tmp_path.iterdir()))
+        gate.touch()
+        futures[0].result(PATIENCE)
+        outcome = bytes(executor.session.storage.get(f"jobs/{futures.id}/out/0000000000"))
+        again = executor.map(samples.announce_and_wait, [(str(tmp_path / "2"), str(tmp_path / "later"))])
+        _forged(aws, f"jobs/{again.id}/out/0000000000", outcome)
+        (tmp_path / "later").touch()
+
+        assert again.results(timeout=PATIENCE)[0] > 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        StorageFault("get", Strike.FLIP, "/out/", times=1),
+        StorageFault("get", Strike.TRUNCATE, "/out/", times=1),
+        StorageFault("get", Strike.REFUSE, "/out/", times=3),
+        StorageFault("list", Strike.REFUSE, "/out/", times=2),
+        StorageFault("put", Strike.REFUSE, "/manifest"),
+        StorageFault("put", Strike.LOSE_ANSWER, "/args/"),
+    ],
+    ids=["flipped", "truncated", "unread", "unlisted", "no manifest", "lost answer"],
+)
+def test_storage_faults_on_the_clients_side_cost_no_result(aws: MockedAWS, fault: StorageFault) -> None:
+    flaky: list[FlakyStorage] = []
+
+    def wrap(inner: S3Storage) -> FlakyStorage:
+        flaky.append(FlakyStorage(inner, [fault]))
+        return flaky[0]
+
+    with cloud_executor(aws, wrap=wrap) as executor:
+        assert executor.map(samples.square, range(6)).results(timeout=PATIENCE) == [x * x for x in range(6)]
+
+    assert fault in flaky[0].struck
+
+
+def test_a_bucket_that_may_not_be_listed_is_said_at_once(aws: MockedAWS, tmp_path: Path) -> None:
+    class Forbidden(FlakyStorage):
+        def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
+            raise AccessDeniedError(f"s3:ListBucket on {prefix}{after} was refused")
+
+    with cloud_executor(aws, wrap=Forbidden) as executor:
+        error = executor.map(samples.square, [1]).exceptions(PATIENCE)[0]
+
+    assert type(error) is AccessDeniedError
+    assert "s3:ListBucket" in str(error)
+
+
+def test_cancelled_calls_are_cancelled_for_everybody(aws: MockedAWS, tmp_path: Path) -> None:
+    gate = str(tmp_path / "gate")
+    with cloud_executor(aws) as executor, cloud_executor(aws) as other:
+        futures = executor.map(samples.announce_and_wait, [(str(tmp_path / f"{i}"), gate) for i in range(5)])
+        _until(lambda: any(tmp_path.iterdir()))
+        futures.cancel()
+        Path(gate).touch()
+        executor.shutdown()
+
+        attached = other.attach(futures.id)
+
+        _until(lambda: all(future.done() for future in attached))
+        assert all(future.cancelled() for future in attached)
+
+
+def test_what_a_dead_clients_workers_still_finish_is_found(aws: MockedAWS, tmp_path: Path) -> None:
+    """The second client does not know that the first is gone, only that outcomes still come."""
+    gate = tmp_path / "gate"
+    with cloud_executor(aws) as executor, cloud_executor(aws) as other:
+        futures = executor.map(samples.announce_and_wait, [(str(tmp_path / "0"), str(gate))])
+        _until((tmp_path / "0").exists)
+        stored = executor.session.storage
+        _until(lambda: len(list(stored.list(f"jobs/{futures.id}/"))) == 2)  # manifest and arguments
+        attached = other.attach(futures.id)
+        assert not attached[0].done()
+        gate.touch()
+
+        assert attached[0].result(PATIENCE) == futures[0].result(PATIENCE)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline
+        pause.wait(0.01)
