@@ -17,7 +17,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.support.jobs import SentJob
-from tests.support.runtime_api import LambdaEnvironment
+from tests.support.lambdas import LambdaEnvironment
 from wrenml.errors import AuthenticationError, CallExited, CallTimeout, VersionMismatchError, WorkerCrashed
 from wrenml.outcome import Status
 from wrenml.storage import S3Storage, Storage
@@ -64,12 +64,7 @@ def environment(aws: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
     task = tmp_path_factory.mktemp("task")
     shutil.copy(HANDLER, task)
     (task / f"{MARKER}.py").write_text("def answer(x):\n    return x + 42\n")
-    variables = aws | {
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
-        "PATH": os.environ["PATH"],
-        "TMPDIR": str(tmp_path_factory.mktemp("tmp")),
-    }
-    environment = LambdaEnvironment(task, variables)
+    environment = LambdaEnvironment(task, aws)
     yield environment
     environment.close()
 
@@ -84,7 +79,7 @@ def new_job(bucket: S3Storage) -> NewJob:
 
 def run(environment: LambdaEnvironment, job: SentJob, timeout: float = 60.0, **changes: object) -> Mapping[str, object]:
     answer = environment.invoke(job.event(**changes), timeout)
-    assert answer.kind == "response", answer.body
+    assert not answer.failed, answer.body
     counts: Mapping[str, object] = answer.body
     return counts
 
@@ -244,7 +239,7 @@ def test_another_protocol_is_answered_by_an_outcome(environment: LambdaEnvironme
 
     answer = environment.invoke({"protocol": 99, "news": {}, **event})
 
-    assert answer.kind == "response"
+    assert not answer.failed
     [refused] = job.values()
     assert isinstance(refused, VersionMismatchError)
 
@@ -252,7 +247,7 @@ def test_another_protocol_is_answered_by_an_outcome(environment: LambdaEnvironme
 def test_what_is_no_request_is_an_error(environment: LambdaEnvironment) -> None:
     answer = environment.invoke({"hello": "world"})
 
-    assert answer.kind == "error"
+    assert answer.failed
     assert "protocol" in answer.body["errorMessage"]
 
 
@@ -322,7 +317,7 @@ def test_the_handler_is_light_and_its_child_ends_with_it(tmp_path: Path, eventua
     )
     shutil.copy(HANDLER, tmp_path)
     (tmp_path / "probe.py").write_text(probe)
-    environment = LambdaEnvironment(tmp_path, {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}, "probe.handle")
+    environment = LambdaEnvironment(tmp_path, {}, "probe.handle")
     try:
         answer = environment.invoke({}).body
     finally:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wrenml.testing.emulator.execution.answers import Answer
 from wrenml.testing.emulator.functions import EventInvoke, FunctionVersion
 from wrenml.testing.emulator.plane import DataPlane
 
@@ -83,6 +85,12 @@ class Result(NamedTuple):
         return self.headers.get("X-Amz-Function-Error") == "Unhandled"
 
 
+def _result(answer: Answer) -> Result:
+    body = json.loads(answer.body) if answer.body else None
+    log = b64decode(answer.headers.get("X-Amz-Log-Result", "")).decode()
+    return Result(answer.status, dict(answer.headers), body, log)
+
+
 class EmulatedFunction:
     """A function of a name of its own, invoked with events as Python values."""
 
@@ -111,9 +119,7 @@ class EmulatedFunction:
     def invoke(self, payload: bytes = b"", **how: object) -> Result:
         invoke: Any = self.plane.invoke
         answer = invoke(self.name, payload, **{"log_tail": how.get("kind") is None, **how})
-        body = json.loads(answer.body) if answer.body else None
-        log = b64decode(answer.headers.get("X-Amz-Log-Result", "")).decode()
-        return Result(answer.status, dict(answer.headers), body, log)
+        return _result(answer)
 
     def start(self, do: str, **event: object) -> Future[Result]:
         """Invoke in a thread."""
@@ -135,3 +141,41 @@ class EmulatedFunction:
 
 
 NewFunction = Callable[..., EmulatedFunction]
+
+
+class LambdaEnvironment:
+    """One environment, warm from event to event, of a package that sees whatever this Python has installed.
+
+    Parameters
+    ----------
+    task : Path
+        The folder of the deployed package.
+    variables : mapping
+        The environment variables of the function.
+    handler : str
+        Module and function.
+    """
+
+    def __init__(self, task: Path, variables: Mapping[str, str], handler: str = "handler.handle") -> None:
+        self._log: list[str] = []
+        self._plane = DataPlane(_no_record, write_log=lambda *said: self._log.extend(said[2]), jailed=False)
+        self._version = FunctionVersion(
+            name="wrenml-1024", package=task, memory_mb=1024, environment=variables, handler=handler, isolated=False
+        )
+        self._published: set[float] = set()
+
+    def invoke(self, event: Mapping[str, object], timeout: float = 60.0) -> Result:
+        """Run one event; those with another timeout have another environment."""
+        if timeout not in self._published:
+            self._plane.publish(replace(self._version, version=str(timeout), timeout=timeout))
+            self._published.add(timeout)
+        return _result(self._plane.invoke("wrenml-1024", json.dumps(event).encode(), qualifier=str(timeout)))
+
+    def close(self) -> str:
+        """End the environment as Lambda does, by killing it; return what it logged."""
+        self._plane.close()
+        return "\n".join(self._log)
+
+
+def _no_record(_bucket: str, _key: str, _content: bytes) -> None:
+    raise NotImplementedError("nothing here is asynchronous")

@@ -116,8 +116,9 @@ class Books:
 
     def count(self, what: str, number: int = 1) -> None:
         """Add to a count."""
-        with self._lock:
-            self._counts[what] += number
+        if number:
+            with self._lock:
+                self._counts[what] += number
 
     def started(self) -> None:
         """Note that an invocation has begun."""
