@@ -153,9 +153,7 @@ def evaluate(study: Study, candidate: int, number: int, prefixes: Prefixes | Non
         # The values are cloned as well: they may be estimators.
         estimator = estimator.set_params(**clone(parameters, safe=False))
     started = time.perf_counter()
-    data = _Rows(
-        *split(estimator, study.X, study.y, train), *split(estimator, study.X, study.y, test, train)
-    )  # fmt: skip
+    data = _Rows(*split(estimator, study.X, study.y, train), *split(estimator, study.X, study.y, test, train))
     shared = None if prefixes is None else prefixes.extend(estimator, (candidate, number), data[:3])
     try:
         fitted = shared or Fitted(estimator, data.X_train, data.X_test)

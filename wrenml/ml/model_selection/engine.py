@@ -1,20 +1,22 @@
-"""Runs tasks of a study over an executor and hands their results back in order.
+"""Runs tasks over an executor and hands their results back in order.
 
 ::
 
     items ─▶ groups ─▶ executor.map(Work(task)) ─▶ envelopes, as they come ─▶ arrived(i, value)
                                                        └─▶ in order of the items: warnings, output, failures, values
 
-A group is one call: what its items share is made once. Short calls are carried together, by the local backend on its
-own, elsewhere by the measured time of the first ones.
+A group is one call: what its items share is made once. Items that share nothing are packed into groups by the measured
+time of the first ones, so that a call is worth what it costs, and all workers are busy.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from statistics import median
+from typing import Any, Final
 
 import wrenml
 from wrenml import Future, FutureList, as_completed
@@ -22,16 +24,19 @@ from wrenml.errors import CallError, CallExited, CallTimeout, WorkerLost
 from wrenml.executor import Executor
 from wrenml.ml.envelope import Caller, Enclosure, Envelope, caller
 
-__all__ = ["LOST", "Arrived", "Plan", "Work", "carried", "groups_of", "planned", "run"]
-
-LOST = (WorkerLost, CallTimeout, CallExited)
-"""How a call ends that could not raise."""
+__all__ = ["LOST", "Arrived", "Plan", "Work", "groups_of", "packed", "planned", "run"]
 
 Task = Callable[..., Any]
+Items = Sequence[tuple[Any, ...]]
+Group = Sequence[int]
 Arrived = Callable[[int, Any], object]
 
-_WORTH = 1.5  # seconds an invocation should take where each costs a request
-_LOCAL = ("inline", "local")
+LOST: Final = (WorkerLost, CallTimeout, CallExited)
+"""How a call ends that could not raise."""
+
+_HERE = ("inline", "local")
+_WORTH_HERE = 0.05  # seconds a call should take where it costs two messages
+_WORTH_ELSEWHERE = 1.5  # and where it costs an invocation and some requests
 _LEAST_SHARED = 8  # items under which what they share is not made twice to keep workers busy
 
 
@@ -50,7 +55,7 @@ class Work:
         self._task = task
         self._here = here
 
-    def __call__(self, items: Sequence[tuple[Any, ...]]) -> list[Envelope]:
+    def __call__(self, items: Items) -> list[Envelope]:
         """Run a group; what an item raises takes nothing from the others."""
         with Enclosure(self._here) as enclosure:
             return [enclosure.run(self._task, *item) for item in items]
@@ -74,10 +79,27 @@ class Plan:
     name: str
     n_jobs: int | None = None
 
+    @property
+    def workers(self) -> int:
+        """How many calls run at a time."""
+        most = self.executor.session.workers
+        return most if self.n_jobs is None or self.n_jobs < 1 else min(self.n_jobs, most)
+
+    @property
+    def here(self) -> bool:
+        """Whether calls run on this machine, where they cost little."""
+        return self.executor.session.backend in _HERE
+
     def options(self) -> dict[str, Any]:
         """Options of the map."""
-        limited = self.n_jobs is not None and 0 < self.n_jobs < self.executor.session.workers
-        return {"name": self.name, "cache": None, "max_in_flight": self.n_jobs if limited else None}
+        limit = self.workers if self.workers < self.executor.session.workers else None
+        return {"name": self.name, "cache": None, "max_in_flight": limit}
+
+    def first(self, count: int) -> tuple[int, int]:
+        """How many of some items to run at first, each on its own, and after how many to pack the others."""
+        if not self.here:
+            return min(count, 4), 1
+        return (count, 0) if count <= 4 * self.workers else (3 * self.workers, self.workers + 1)
 
 
 def planned(executor: Executor | None, name: str, n_jobs: int | None) -> Plan:
@@ -85,12 +107,31 @@ def planned(executor: Executor | None, name: str, n_jobs: int | None) -> Plan:
     return Plan(executor or wrenml.default_executor(), name, n_jobs)
 
 
+def packed(numbers: Sequence[int], seconds: float, plan: Plan) -> list[Group]:
+    """Pack items into groups.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        Of the items.
+    seconds : float
+        That one takes.
+    plan : Plan
+        Tells what a call should take.
+    """
+    size = math.ceil((_WORTH_HERE if plan.here else _WORTH_ELSEWHERE) / max(seconds, 1e-5))
+    if plan.here:
+        # The last groups end at different times: the more there are, the less that is.
+        size = min(size, math.ceil(len(numbers) / (8 * plan.workers)))
+    return [numbers[start : start + size] for start in range(0, len(numbers), size)]
+
+
 def run(
     plan: Plan,
     task: Task,
-    items: Sequence[tuple[Any, ...]],
+    items: Items,
     *,
-    groups: Sequence[Sequence[int]] | None = None,
+    groups: Sequence[Group] | None = None,
     arrived: Arrived | None = None,
     opened: Arrived | None = None,
     lost: Callable[[int, CallError], Any] | None = None,
@@ -106,7 +147,7 @@ def run(
     items : sequence of tuple
         Arguments of each task.
     groups : sequence of sequence of int, optional
-        Numbers of the items that one call runs. Default: each has its own call.
+        Numbers of the items that one call runs. Default: they are packed by how long the first ones take.
     arrived : callable, optional
         Told the number and value of each task that has ended well, as soon as it is here.
     opened : callable, optional
@@ -119,18 +160,21 @@ def run(
     BaseException
         What the task with the lowest number raised that raised anything; the others are cancelled.
     """
-    work = Work(task, caller())
     gathering = _Gathering(arrived, opened)
-    again = _gather(plan, work, items, groups or [[i] for i in range(len(items))], gathering)
-    while again:
-        # Which of them it was is not known: each gets a call of its own.
-        singles = [number for group, _ in again if len(group) > 1 for number in group]
-        for group, error in again:
-            if len(group) == 1:
-                if lost is None:
-                    raise error
-                gathering.put(group[0], Envelope(lost(group[0], error)))
-        again = _gather(plan, work, items, [[number] for number in singles], gathering) if singles else []
+    calls = _Calls(plan, Work(task, caller()), items, gathering)
+    try:
+        calls.run(groups)
+        ended = calls.taken_lost()
+        # Which item of a group it was is not known: each gets a call of its own.
+        calls.run([[number] for group, _ in ended if len(group) > 1 for number in group])
+    except BaseException:
+        calls.cancel()
+        raise
+    for group, error in [*ended, *calls.taken_lost()]:
+        if len(group) == 1:
+            if lost is None:
+                raise error
+            gathering.put(group[0], Envelope(lost(group[0], error)))
     return gathering.values
 
 
@@ -153,61 +197,66 @@ class _Gathering:
                 self._opened(len(self.values) - 1, self.values[-1])
 
 
-def _gather(
-    plan: Plan, work: Work, items: Sequence[tuple[Any, ...]], groups: Sequence[Sequence[int]], gathering: _Gathering
-) -> list[tuple[Sequence[int], CallError]]:
-    """Run groups; return those that were lost, and how."""
-    lost: list[tuple[Sequence[int], CallError]] = []
-    futures: dict[Future[list[Envelope]], Sequence[int]] = {}
-    maps: list[FutureList[list[Envelope]]] = []
-    try:
-        for batch, chunksize in _batches(plan, groups, futures):
-            elements = [[items[i] for i in group] for group in batch]
-            maps.append(plan.executor.map(work, elements, chunksize=chunksize, **plan.options()))
-            futures |= dict(zip(maps[-1], batch, strict=True))
-        for future in as_completed(list(futures)):
-            group = futures[future]
-            try:
-                envelopes = future.result()
-            except LOST as error:
-                lost.append((group, error))
-            else:
-                for number, envelope in zip(group, envelopes, strict=True):
-                    gathering.put(number, envelope)
-    except BaseException:
-        for made in maps:
-            made.cancel()
-        raise
-    return lost
+class _Calls:
+    """The calls of a run."""
+
+    def __init__(self, plan: Plan, work: Work, items: Items, gathering: _Gathering) -> None:
+        self._plan = plan
+        self._work = work
+        self._items = items
+        self._gathering = gathering
+        self._calls: dict[Any, Group] = {}
+        self._lost: list[tuple[Group, CallError]] = []
+
+    def run(self, groups: Sequence[Group] | None) -> None:
+        """Run groups, or all items packed into some."""
+        if groups is None:
+            groups = self._measured()
+        self._start(groups)
+        for future in as_completed(list(self._calls)):
+            self._take(future)
+
+    def taken_lost(self) -> list[tuple[Group, CallError]]:
+        """Return the groups that were lost since the last time, and how."""
+        lost, self._lost = self._lost, []
+        return lost
+
+    def cancel(self) -> None:
+        """Cancel what has not ended."""
+        FutureList(self._calls).cancel()
+
+    def _measured(self) -> list[Group]:
+        """Run some items on their own; return the others in groups."""
+        numbers = range(len(self._items))
+        first, enough = self._plan.first(len(numbers))
+        if first == len(numbers):
+            return [[number] for number in numbers]
+        self._start([[number] for number in numbers[:first]])
+        seconds = [self._take(future) for future in islice(as_completed(list(self._calls)), enough)]
+        return packed(numbers[first:], median(seconds), self._plan)
+
+    def _start(self, groups: Sequence[Group]) -> None:
+        if groups:
+            elements = [[self._items[number] for number in group] for group in groups]
+            made = self._plan.executor.map(self._work, elements, **self._plan.options())
+            self._calls.update(zip(made, groups, strict=True))
+
+    def _take(self, future: Future[list[Envelope]]) -> float:
+        """Take a call's envelopes; return how long its tasks took, seconds."""
+        group = self._calls[future]
+        try:
+            envelopes = future.result()
+        except LOST as error:
+            del self._calls[future]
+            self._lost.append((group, error))
+            return 0.0
+        del self._calls[future]
+        for number, envelope in zip(group, envelopes, strict=True):
+            self._gathering.put(number, envelope)
+        return sum(envelope.seconds for envelope in envelopes)
 
 
-def _batches(
-    plan: Plan, groups: Sequence[Sequence[int]], futures: Mapping[Future[list[Envelope]], Sequence[int]]
-) -> Iterable[tuple[Sequence[Sequence[int]], int | None]]:
-    """Say which groups to send together, and how many an invocation carries."""
-    if plan.executor.session.backend in _LOCAL or len(groups) <= 1:
-        yield groups, None
-        return
-    first = min(len(groups), 4)
-    yield groups[:first], None
-    rest = groups[first:]
-    if rest:
-        seconds = _first_seconds(futures)
-        yield rest, carried(seconds, len(rest))
-
-
-def _first_seconds(futures: Mapping[Future[list[Envelope]], Sequence[int]]) -> float:
-    """How long the first call took that has ended; 0 if it failed."""
-    future = next(as_completed(list(futures)))
-    return 0.0 if future.exception() is not None else float(sum(each.seconds for each in future.result()))
-
-
-def carried(seconds: float, calls: int) -> int:
-    """Return how many of some calls an invocation shall carry, given what one takes, seconds."""
-    return max(1, min(math.ceil(_WORTH / max(seconds, 1e-4)), calls))
-
-
-def groups_of(items: Sequence[tuple[int, int]], keys: Sequence[tuple[int, ...]], workers: int) -> list[list[int]]:
+def groups_of(items: Sequence[tuple[int, int]], keys: Sequence[tuple[int, ...]], workers: int) -> list[Group]:
     """Put cells that share work into groups.
 
     Parameters
@@ -231,7 +280,7 @@ def groups_of(items: Sequence[tuple[int, int]], keys: Sequence[tuple[int, ...]],
     together = [shared[key] for key in sorted(key for key in shared if key[1])]
     wanted = 2 * workers if workers > 1 else 1
     parts = math.ceil(wanted / max(1, len(together)))
-    cut: list[list[int]] = []
+    cut: list[Group] = []
     for group in together:
         size = max(_LEAST_SHARED, math.ceil(len(group) / parts))
         cut += [group[start : start + size] for start in range(0, len(group), size)]

@@ -71,7 +71,7 @@ def run_study(
     plan = planned(executor, f"{name}({type(study.estimator).__name__})", n_jobs)
     keys = shared_steps(study.estimator, study.candidates, study.fit_params)
     prefixes = None if keys is None else Prefixes(keys, train_scores=study.train_scores)
-    groups = None if keys is None else groups_of(items, keys, plan.executor.session.workers)
+    groups = None if keys is None else groups_of(items, keys, plan.workers)
     task = CellTask(study, prefixes)
     return run(plan, task, items, groups=groups, arrived=arrived, opened=opened, lost=_lost(study, items))
 
