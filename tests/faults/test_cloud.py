@@ -7,6 +7,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -24,7 +25,7 @@ from wrenml.testing.storage_faults import FlakyStorage, StorageFault, Strike
 
 pytest_plugins = ["wrenml.testing.plugin"]
 
-SHORT = {"start_by": 0.6, "timeout": 0.6, "skew": 0.3}
+short_lived = partial(cloud_executor, start_by=0.6, timeout=0.6, skew=0.3)
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def aws(wrenml_aws_module: MockedAWS) -> MockedAWS:
 
 
 def test_a_dropped_event_is_invoked_again_when_its_lease_is_over(aws: MockedAWS) -> None:
-    with cloud_executor(aws, **SHORT) as executor:
+    with short_lived(aws) as executor:
         executor.map(samples.square, [0]).results(timeout=PATIENCE)
         aws.drop_next()
         aws.reset_requests()
@@ -45,7 +46,7 @@ def test_a_dropped_event_is_invoked_again_when_its_lease_is_over(aws: MockedAWS)
 
 
 def test_a_call_whose_events_are_all_dropped_ends_as_lost(aws: MockedAWS) -> None:
-    with cloud_executor(aws, **SHORT, infra_retries=1) as executor:
+    with short_lived(aws, infra_retries=1) as executor:
         aws.drop_next(2)
 
         error = executor.map(samples.square, [1]).exceptions(PATIENCE)[0]
@@ -174,7 +175,9 @@ def test_a_bucket_that_may_not_be_listed_is_said_at_once(aws: MockedAWS, tmp_pat
             raise AccessDeniedError(f"s3:ListBucket on {prefix}{after} was refused")
 
     with cloud_executor(aws, wrap=Forbidden) as executor:
-        error = executor.map(samples.square, [1]).exceptions(PATIENCE)[0]
+        waiting = executor.map(samples.announce_and_wait, [(str(tmp_path / "0"), str(tmp_path / "gate"))])
+        error = waiting.exceptions(PATIENCE)[0]
+        (tmp_path / "gate").touch()
 
     assert type(error) is AccessDeniedError
     assert "s3:ListBucket" in str(error)

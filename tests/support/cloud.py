@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from wrenml import Executor
+from wrenml import Executor, Future
 from wrenml.aws.deployment import Deployment, function_name, load_deployment
 from wrenml.aws.session import Session as AwsSession
 from wrenml.invoke.aws.invoker import AwsInvoker, Target
@@ -49,7 +49,7 @@ def cloud_executor(
     machinery = Session("aws", storage, root, invoker, 100, threaded=True, reopen=_not_here)
     machinery.patience = lambda _: start_by + timeout + skew
     options: MapOptions = {"infra_retries": infra_retries, "progress": False}
-    executor = Executor(machinery, resolve_options(dict(options)), (_not_here, ("", "", 0)))
+    executor = Executor(machinery, resolve_options(dict(options)), (_no_copy, ()))
     try:
         yield executor
     finally:
@@ -61,5 +61,9 @@ def _target(deployment: Deployment, start_by: float, timeout: float, skew: float
     return Target(functions, deployment.alias, timeout, start_by, deployment.account, skew)
 
 
-def _not_here(url: str, job: str, call: int) -> object:
+def _no_copy() -> Executor:
+    raise NotImplementedError
+
+
+def _not_here(url: str, job: str, call: int) -> Future[object]:
     raise NotImplementedError(f"{url} {job} {call}")
