@@ -17,7 +17,7 @@ from wrenml.deploy.template import bundled
 from wrenml.deploy.wheels import Wheel
 from wrenml.errors import ConfigError
 
-__all__ = ["MANIFEST", "compile_all", "lay_out", "own_digest"]
+__all__ = ["MANIFEST", "compile_all", "lay_out", "own_digest", "sizes_of"]
 
 MANIFEST: Final = "wrenml-package.json"
 
@@ -30,7 +30,13 @@ _NOT_ON_LAMBDA: Final = frozenset({"_bundled", "cli", "dashboard", "testing", "_
 _TASK: Final = "/var/task"
 
 
-def lay_out(wheels: Sequence[Wheel], python: str, arch: str, folder: str) -> dict[str, int]:
+def sizes_of(wheels: Sequence[Wheel]) -> dict[str, int]:
+    """Bytes that each wheel brings, and wrenml itself, without unpacking anything."""
+    sizes = {one.name: sum(entry.file_size for entry, _ in _entries(one)) for one in wheels}
+    return sizes | {"wrenml": sum(len(data) for _, data in _own())}
+
+
+def lay_out(wheels: Sequence[Wheel], python: str, arch: str, folder: str) -> None:
     """Put everything but bytecode into a folder.
 
     Parameters
@@ -42,18 +48,15 @@ def lay_out(wheels: Sequence[Wheel], python: str, arch: str, folder: str) -> dic
     folder : str
         An empty one.
 
-    Returns
-    -------
-    dict of str to int
-        Bytes by distribution.
-
     Raises
     ------
     ConfigError
         A wheel would write outside of the folder.
     """
-    sizes = {one.name: _unpack(one, folder) for one in wheels}
-    sizes["wrenml"] = sum(_write(os.path.join(folder, name), data) for name, data in _own())
+    for one in wheels:
+        _unpack(one, folder)
+    for name, data in _own():
+        _write(os.path.join(folder, name), data)
     record = {
         "python": python,
         "arch": arch,
@@ -61,7 +64,6 @@ def lay_out(wheels: Sequence[Wheel], python: str, arch: str, folder: str) -> dic
         "wheels": [{"file": os.path.basename(one.path), "sha256": one.sha256} for one in wheels],
     }
     _write(os.path.join(folder, MANIFEST), json.dumps(record, indent=1).encode())
-    return sizes
 
 
 def own_digest() -> str:
@@ -90,21 +92,25 @@ def _is_apart(name: str) -> bool:
     return name in _NOT_ON_LAMBDA
 
 
-def _unpack(wheel: Wheel, folder: str) -> int:
-    size = 0
+def _entries(wheel: Wheel) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+    """What is taken of a wheel, and where it goes."""
     with zipfile.ZipFile(wheel.path) as archive:
         for entry in archive.infolist():
             name = _place(entry.filename, trimmed=wheel.name in _TRIMMED)
-            if name is None or entry.is_dir():
-                continue
+            if name is not None and not entry.is_dir():
+                yield entry, name
+
+
+def _unpack(wheel: Wheel, folder: str) -> None:
+    with zipfile.ZipFile(wheel.path) as archive:
+        for entry, name in _entries(wheel):
             parts = name.split("/")
             if not {"", ".", ".."}.isdisjoint(parts) or "\\" in name or "\0" in name:
                 raise ConfigError(f"{wheel.path} has an entry {entry.filename!r}: it is no proper wheel; remove it.")
             path = os.path.join(folder, *parts)
-            size += _write(path, archive.read(entry))
+            _write(path, archive.read(entry))
             if (entry.external_attr >> 16) & 0o100:
                 os.chmod(path, 0o755)  # noqa: S103 - Lambda runs the package as another user
-    return size
 
 
 def _place(name: str, *, trimmed: bool) -> str | None:
@@ -127,11 +133,10 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
-def _write(path: str, data: bytes) -> int:
+def _write(path: str, data: bytes) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(data)
-    return len(data)
 
 
 def compile_all(folder: str) -> None:

@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 import wrenml
-from wrenml.deploy.contents import compile_all, lay_out, own_digest
+from wrenml.deploy.contents import compile_all, lay_out, own_digest, sizes_of
 from wrenml.deploy.wheels import Wheel, file_sha256, resolve
 from wrenml.errors import ConfigError
 
@@ -96,15 +96,16 @@ def build(
     if known:
         return known
     say(f"packing wrenml and {len(wheels)} wheels" + (", compiling their modules" if has_bytecode else ""))
+    sizes = sizes_of(wheels)
+    _check_size(sum(sizes.values()), sizes)
     with tempfile.TemporaryDirectory(dir=cache) as work:
         folder = os.path.join(work, "task")
-        sizes = lay_out(wheels, python, arch, folder)
+        lay_out(wheels, python, arch, folder)
         if has_bytecode:
             compile_all(folder)
         draft = os.path.join(work, "package.zip")
         unpacked = _pack(folder, draft)
-        if unpacked > MAX_BYTES:
-            raise ConfigError(_too_large(unpacked, sizes))
+        _check_size(unpacked, sizes)
         os.replace(draft, f"{base}.zip")
     package = _describe(f"{base}.zip", unpacked, wheels)
     with open(f"{base}.json", "w", encoding="utf-8") as file:
@@ -154,10 +155,12 @@ def _files(folder: str) -> Iterator[str]:
             yield os.path.relpath(os.path.join(inside, name), folder)
 
 
-def _too_large(unpacked: int, sizes: Mapping[str, int]) -> str:
+def _check_size(unpacked: int, sizes: Mapping[str, int]) -> None:
+    if unpacked <= MAX_BYTES:
+        return
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:_LARGEST]
     shown = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in largest)
-    return (
+    raise ConfigError(
         f"the package would unpack to {unpacked / 1e6:,.0f} MB, and Lambda takes {MAX_BYTES / 1e6:,.0f} MB, layers "
         f"included, so layers are no way out. The largest are {shown} (bytecode apart). Leave out of --requirements "
         "what calls do not import, or deploy another stack for what needs it: --stack NAME."
