@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 import math
 import time
+from pathlib import Path
 
 import pytest
 
-from wrenml import Executor, default_executor, local_executor
+from wrenml import Executor, FutureList, default_executor, local_executor
+from wrenml.cli import main
+from wrenml.cli.reading import Jobs
 from wrenml.costs import FREE
 from wrenml.errors import CostLimitReached
 from wrenml.events import CallsSettled, Event, JobEnded, JobStarted
@@ -36,6 +40,7 @@ def executor(aws: MockedAWS) -> Executor:
 
 
 def test_what_a_map_costs_is_counted(aws: MockedAWS, executor: Executor) -> None:
+    began = time.monotonic()
     futures = executor.map(nap, [0.3] * 8)
     futures.results(timeout=PATIENCE)
     executor.shutdown()
@@ -46,7 +51,7 @@ def test_what_a_map_costs_is_counted(aws: MockedAWS, executor: Executor) -> None
     # What workers read beside it, the state of a job say, is all that is not counted.
     assert cost.requests["get"] == aws.requests_of("client")["s3.GetObject"] <= used["s3.GetObject"]
     gb = 1769 / 1024
-    assert 8 * gb * 0.3 < cost.gb_seconds < 8 * gb * 0.6
+    assert 8 * gb * 0.3 < cost.gb_seconds < 8 * gb * (time.monotonic() - began)
     assert cost.items["compute"] == pytest.approx(cost.gb_seconds * 0.0000166667)
     assert cost.dollars == pytest.approx(sum(cost.items.values()))
     assert (cost.region, cost.arch) == ("us-east-1", aws.deployment.arch)
@@ -111,3 +116,63 @@ def test_local_calls_cost_nothing() -> None:
         futures = executor.map(samples.square, range(9), max_cost=0.01)
         assert futures.results(timeout=PATIENCE) == [x * x for x in range(9)]
     assert (futures.cost, futures.summary().dollars) == (FREE, 0.0)
+
+
+class TestCommand:
+    @pytest.fixture
+    def jobs(self, executor: Executor) -> list[FutureList[float]]:
+        jobs = [executor.map(nap, [0.01 * (k + 1)] * 2, name=f"job {k}") for k in range(2)]
+        for job in jobs:
+            job.results(timeout=PATIENCE)
+        executor.shutdown()
+        return jobs
+
+    def test_of_a_job(self, jobs: list[FutureList[float]], capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["cost", jobs[0].id[:8]]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"job {jobs[0].id} · job 0 · under $0.0001\n  compute      $0.00000")
+        assert "2 put, 0 list" in out
+        assert main(["cost", jobs[0].id, "--json"]) == 0
+        [entry] = json.loads(capsys.readouterr().out)["jobs"]
+        assert (entry["id"], entry["calls"], entry["cost"]["requests"]["invoke"]) == (jobs[0].id, 2, 2)
+        assert entry["cost"]["gb_seconds"] == pytest.approx(jobs[0].cost.gb_seconds, rel=0.01)
+
+    def test_of_all_jobs(self, jobs: list[FutureList[float]], capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["cost", "--since", "1h", "--json"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert {job.id for job in jobs} <= {entry["id"] for entry in report["jobs"]}
+        each = [entry["cost"]["dollars"] for entry in report["jobs"]]
+        assert report["cost"]["dollars"] == pytest.approx(sum(each))
+        assert main(["cost"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split() == ["JOB", "STARTED", "CALLS", "GB-S", "COST", "NAME"]
+        assert any(line.startswith(f"{len(report['jobs'])} jobs in s3://") for line in lines)
+        assert main(["cost", "--since", "0s"]) == 0
+        assert capsys.readouterr().out.startswith("0 jobs in s3://")
+
+    def test_the_bucket_is_not_listed_whole(self, aws: MockedAWS, jobs: list[FutureList[float]]) -> None:
+        known = Jobs()
+        aws.reset_requests()
+        found = list(known.ids())
+        assert {job.id for job in jobs} <= set(found)
+        assert len(found) == len(set(found))
+        assert aws.requests == {"s3.ListObjectsV2": len(found) + 1}
+
+    def test_show_says_it_too(self, jobs: list[FutureList[float]], capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["show", jobs[1].id]) == 0
+        assert "  cost     under $0.0001: 0." in capsys.readouterr().out
+
+
+def test_local_jobs_cost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("WRENML_BACKEND", "local")
+    with local_executor(workers=1) as executor:
+        job = executor.map(samples.square, range(3))
+        job.results(timeout=PATIENCE)
+    assert main(["cost", job.id]) == 0
+    assert "  calls on the backend local cost nothing" in capsys.readouterr().out
+    assert main(["cost"]) == 0
+    assert ": $0\n" in capsys.readouterr().out

@@ -13,6 +13,7 @@ from dataclasses import asdict
 
 from wrenml.aws.session import Session
 from wrenml.cli.exits import Exit
+from wrenml.cli.places import place_of
 from wrenml.config import Settings, load_settings
 from wrenml.deploy.doctor import examine_stack
 from wrenml.deploy.health import Finding, Verdict, bad, fine
@@ -51,8 +52,8 @@ def _examine(arguments: argparse.Namespace) -> Iterator[Finding]:
     yield from examine_settings(settings)
     named = arguments.stack or arguments.region or arguments.profile
     if settings.backend == "aws" or named:
-        region, profile = arguments.region or settings.region, arguments.profile or settings.profile
-        yield from examine_stack(Session(profile=profile, region=region), arguments.stack or settings.stack)
+        stack, region, profile = place_of(arguments)
+        yield from examine_stack(Session(profile=profile, region=region), stack)
         return
     yield from examine_folders(settings, os.environ)
     yield _call(settings)

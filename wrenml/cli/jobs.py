@@ -11,10 +11,11 @@ from dataclasses import asdict
 from wrenml.cli.exits import Exit
 from wrenml.cli.reading import Jobs, View, is_cancelled, message
 from wrenml.monitor.records import Found, Record, output_of
+from wrenml.monitor.spending import cost_of_record
 from wrenml.observe.text import plural, span
 from wrenml.outcome import Status
 
-__all__ = ["run_jobs", "run_logs", "run_show"]
+__all__ = ["print_table", "run_jobs", "run_logs", "run_show"]
 
 _MESSAGE = 100
 _FAILURES = 20
@@ -36,7 +37,7 @@ def run_jobs(arguments: argparse.Namespace) -> int:
             (v.id, v.started[:19].replace("T", " "), v.state, f"{v.calls:,}", span(v.wall_seconds), v.name)
             for v in views
         ]
-        _table(("JOB", "STARTED", "STATE", "CALLS", "TOOK", "NAME"), rows)
+        print_table(("JOB", "STARTED", "STATE", "CALLS", "TOOK", "NAME"), rows)
     if len(manifests) > len(views):
         _print(f"… and {len(manifests) - len(views):,} older ones: --limit shows more")
     if refused:
@@ -72,12 +73,15 @@ def _show_job(view: View, record: Record, failures: list[Found]) -> None:
         faster = f"{view.call_seconds / view.wall_seconds:.1f}× serial ({span(view.call_seconds)})"
         _print(f"  time     {span(view.wall_seconds)}, {faster}")
     _print(f"  workers  {view.backend}, Python {view.python}, at most {view.peak_mb:,.0f} MB")
+    cost = cost_of_record(record)
+    if cost.priced_on:
+        _print(f"  cost     {cost}: {cost.gb_seconds:,.2f} GB-s in {cost.region}")
     if view.tags:
         _print(f"  tags     {', '.join(f'{name}={value}' for name, value in sorted(view.tags.items()))}")
     if failures:
         _print("")
         rows = [(str(f.outcome.call), span(f.outcome.timings.ran), _clip(message(f))) for f in failures[:_FAILURES]]
-        _table(("CALL", "TOOK", "EXCEPTION"), rows)
+        print_table(("CALL", "TOOK", "EXCEPTION"), rows)
         if len(failures) > _FAILURES:
             _print(f"… and {len(failures) - _FAILURES:,} more: --json lists all")
         first = failures[0].outcome.call
@@ -163,7 +167,8 @@ def _call_record(found: Found) -> dict[str, object]:
     return record | {name: outcome.extra[name] for name in names if name in outcome.extra}
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows below a head, in columns."""
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:

@@ -8,10 +8,14 @@ from collections.abc import Callable
 
 import wrenml
 from wrenml.cli.clean import run_clean
+from wrenml.cli.cost import run_cost
 from wrenml.cli.debug import run_debug
 from wrenml.cli.demo import run_demo
 from wrenml.cli.deploy_arguments import add_deploy_arguments, add_place_arguments, run_deploy, run_destroy
+from wrenml.cli.doctor import run_doctor
+from wrenml.cli.emulate import add_emulate_arguments, run_emulate
 from wrenml.cli.jobs import run_jobs, run_logs, run_show
+from wrenml.cli.verify import run_verify
 
 __all__ = ["build_parser"]
 
@@ -80,6 +84,23 @@ def build_parser() -> argparse.ArgumentParser:
         commands, "destroy", run_destroy, "take wrenml and all its jobs out of your AWS account", reads=True
     )
     add_place_arguments(command)
+
+    command = _command(commands, "doctor", run_doctor, "look for what keeps maps from running", reads=True)
+    _takes_stack(command)
+
+    command = _command(commands, "cost", run_cost, "say what jobs have cost on AWS", reads=True)
+    command.add_argument("job", metavar="JOB", nargs="?", help='id of a job, the beginning of one, or "last"')
+    command.add_argument(
+        "--since", type=_age, default=_age("7d"), metavar="AGE", help="all jobs of so long, without JOB (7d)"
+    )
+
+    command = _command(commands, "verify", run_verify, "run 20 calls on Lambda whose outcomes are known", reads=True)
+    _takes_stack(command)
+
+    command = _command(
+        commands, "emulate", run_emulate, "serve an AWS on this machine, to deploy to and to test with", reads=True
+    )
+    add_emulate_arguments(command)
     return parser
 
 
@@ -101,6 +122,12 @@ def _command(
 def _takes_job(command: argparse.ArgumentParser, call: str | None) -> None:
     command.add_argument("job", metavar="JOB", help='id of a job, the beginning of one, or "last"')
     command.add_argument("call", metavar="I", type=_index, nargs=call, help="number of the call, from 0")
+
+
+def _takes_stack(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--stack", metavar="NAME", help="the stack (that of your settings, or wrenml)")
+    command.add_argument("--region", metavar="REGION", help="as eu-west-1 (that of your AWS configuration)")
+    command.add_argument("--profile", metavar="NAME", help="of your AWS configuration")
 
 
 def _index(text: str) -> int:

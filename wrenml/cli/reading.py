@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from wrenml.auth import job_key
+from wrenml.aws.deployment import load_deployment
+from wrenml.aws.session import Session
 from wrenml.config import load_settings, root_key_path
 from wrenml.errors import AuthenticationError, ConfigError, JobNotFoundError
 from wrenml.folders import working_dir
@@ -15,7 +17,7 @@ from wrenml.monitor.manifest import Manifest, read_manifest
 from wrenml.monitor.records import Found, Record, read_job
 from wrenml.outcome import Status
 from wrenml.rootkey import load_root_key
-from wrenml.storage import LocalStorage
+from wrenml.storage import LocalStorage, S3Storage, Storage
 
 __all__ = ["Jobs", "View", "is_cancelled", "message"]
 
@@ -97,20 +99,39 @@ def message(found: Found) -> str:
 
 
 class Jobs:
-    """The local jobs of this user."""
+    """The jobs that the settings are about: of a deployed stack, or the local ones of this user."""
 
     def __init__(self) -> None:
         # Settings are read for their own sake too: a bad one should not wait for the next map to be noticed.
-        self.folder = load_settings(os.environ, working_dir()).cache_dir
-        self.storage = LocalStorage(self.folder)
-        self.root = load_root_key(root_key_path(os.environ, "local")).key
+        settings = load_settings(os.environ, working_dir())
+        self.storage: Storage
+        if settings.backend == "aws":
+            session = Session(profile=settings.profile, region=settings.region)
+            deployment, self.root = load_deployment(session, settings.stack)
+            self.storage = S3Storage(deployment.storage_url, deployment.account, session=session)
+            self.folder = self.storage.url
+        else:
+            self.folder = settings.cache_dir
+            self.storage = LocalStorage(self.folder)
+            self.root = load_root_key(root_key_path(os.environ, "local")).key
 
     def ids(self, prefix: str = "") -> Iterator[str]:
         """Ids of all jobs, or of those that begin so."""
+        if self.storage.url.startswith("s3://"):
+            yield from self._ids_in_bucket(prefix)
+            return
         for key in self.storage.list(f"jobs/{prefix}"):
             job, _, rest = key.removeprefix("jobs/").partition("/")
             if rest == "manifest":
                 yield job
+
+    def _ids_in_bucket(self, prefix: str) -> Iterator[str]:
+        """One list a job, instead of one for each thousand of its objects."""
+        after = ""
+        while (key := next(iter(self.storage.list(f"jobs/{prefix}", after=after)), None)) is not None:
+            job = key.removeprefix("jobs/").partition("/")[0]
+            yield job
+            after = f"jobs/{job}0"  # behind all that begins with "jobs/<job>/"
 
     def manifests(self) -> tuple[list[Manifest], int]:
         """What is known of each job, the newest first, and how many were written with another key."""

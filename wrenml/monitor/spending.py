@@ -7,16 +7,18 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from wrenml.calls import Invocation
-from wrenml.costs import Estimate, Meter, Place, Requests, estimate
+from wrenml.costs import FREE, Cost, Estimate, Meter, Place, Requests, estimate
 from wrenml.errors import CostLimitReached
 from wrenml.events import CallsSettled, Event, JobEnded, JobStarted
 from wrenml.monitor.job import CARRIED_BYTES, Job, Plan
 from wrenml.monitor.manifest import Manifest
+from wrenml.monitor.records import Record, frames_of
 from wrenml.options import Options
 from wrenml.outcome import Frame
 
 __all__ = [
     "Spending",
+    "cost_of_record",
     "count_end",
     "count_frame",
     "count_sent",
@@ -120,9 +122,9 @@ def place_of(manifest: Manifest) -> Place | None:
 
 
 def recount(meter: Meter, frames: Iterable[Frame]) -> None:
-    """Count what a job has used whose outcomes were read back: its workers' part, and reading each outcome once.
+    """Count what a job's workers have used, from its outcomes.
 
-    How often its client listed, and what was run in vain, is not stored.
+    What its client requested, and what was run in vain, is not stored.
     """
     invocations = set()
     for frame in frames:
@@ -137,6 +139,16 @@ def recount(meter: Meter, frames: Iterable[Frame]) -> None:
 def spent(job: Job) -> float | None:
     """Dollars that a job has cost so far; None where calls cost nothing."""
     return None if job.meter is None else job.meter.cost.dollars
+
+
+def cost_of_record(record: Record) -> Cost:
+    """What a job has cost, as far as storage tells."""
+    place = place_of(record.manifest)
+    if place is None:
+        return FREE
+    meter = Meter(record.manifest.job, place)
+    recount(meter, frames_of(record))
+    return meter.cost
 
 
 def count_sent(job: Job) -> None:

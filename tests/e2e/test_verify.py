@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from wrenml.cli import main
+from wrenml.cli.probes import probes
+from wrenml.testing.mocked import MockedAWS
+
+
+def test_there_are_twenty_calls() -> None:
+    assert sum(len(probe.items) for probe in probes([1769, 128])) == 20
+    assert len({probe.name for probe in probes([1769])}) == len(probes([1769]))
+
+
+@pytest.mark.slow
+def test_what_comes_out_wrong_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    # The mocked Lambda does not watch how much memory a call uses.
+    with MockedAWS(memory_mb=(128,)):
+        assert main(["verify", "--json"]) == 1
+        report = json.loads(capsys.readouterr().out)
+        assert (report["ok"], report["calls"]) == (False, 20)
+        [wrong] = [probe for probe in report["probes"] if not probe["ok"]]
+        assert (wrong["name"], wrong["wrong"]) == ("a call over its memory", "'256 MB, and alive' was returned")
+        assert report["cost"]["requests"]["invoke"] >= 20
+        assert 0 < report["cost"]["dollars"] < 0.01
