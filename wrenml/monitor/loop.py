@@ -115,7 +115,8 @@ class Monitor:
             self._jobs[job.id] = job
             if job.calls.unsettled:
                 self._queue(job)
-            self._writing.add(job)
+            if job.calls.total or not job.remote:
+                self._writing.add(job)
             try:
                 self._dispatch(job)
             except Exception as error:
@@ -137,6 +138,11 @@ class Monitor:
     def write_later(self, task: Callable[[], None]) -> None:
         """Have something written to storage that nobody waits for."""
         self._writers.run(task)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until what is to be written for other clients is written; False if that took longer than `timeout`."""
+        self._write(everything=True)
+        return self._writers.drain(timeout)
 
     def extend(self, job: Job, chunk: Chunk, count: int, held: Collection[int]) -> None:
         """Append calls to a job, some of them held until `release`; `add` hands them out."""
