@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from wrenml.testing.emulator import Emulator
+
+Client = Any  # boto3 makes its client classes at run time
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +30,17 @@ def aws(emulator: Emulator) -> Iterator[Emulator]:
     emulator.reset()
     yield emulator
     emulator.reset()
+
+
+def client(aws: Emulator, service: str) -> Client:
+    """A client that sends each request once."""
+    config = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=20, read_timeout=20)
+    return boto3.session.Session().client(service, endpoint_url=aws.url, config=config)
+
+
+def refused(act: Callable[..., object], **request: object) -> tuple[int, str]:
+    """The status and code of a refusal."""
+    with pytest.raises(ClientError) as caught:
+        act(**request)
+    response = caught.value.response
+    return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]

@@ -74,7 +74,7 @@ class Callers:
         with self._lock:
             if key not in self._callers:
                 token = base64.b64encode(digest * 4).decode() if temporary else ""
-                self._callers[key] = Caller(name, arn, key, letters[16:56].ljust(40, "x"), token, sees_missing)
+                self._callers[key] = Caller(name, arn, key, base64.b64encode(digest).decode()[:40], token, sees_missing)
             return self._callers[key]
 
     def of(self, access_key: str) -> Caller:

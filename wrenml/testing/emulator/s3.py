@@ -120,7 +120,7 @@ class S3:
         status, body = 200, memoryview(found.data)
         _check_read(call.headers, found)
         if call.headers.get("if-none-match") in {"*", found.etag, headers["ETag"]}:
-            return Answer(304, b"", headers)
+            return Answer(304, b"", {name: headers[name] for name in ("ETag", "Last-Modified")})
         span = call.headers.get("range")
         if span is not None:
             part = _range(span, len(body))
