@@ -107,13 +107,13 @@ def learning_curve(  # noqa: PLR0913  # scikit-learn's
         verbose=verbose,
         numbered=False,
     )
+    plan = planned(executor, "learning_curve", estimator, n_jobs)
     if exploit_incremental_learning:
         classes = np.unique(y) if is_classifier(estimator) else None
-        plan = planned(executor, f"learning_curve({type(estimator).__name__})", n_jobs)
         found = run(plan, _GrowingTask(study, sizes, classes), [(i,) for i in range(len(splits))])
         curves = np.asarray(found).transpose((2, 1, 0))
     else:
-        cells = run_study(study, [(0, i) for i in range(len(study.splits))], executor, n_jobs, "learning_curve")
+        cells = run_study(plan, study, [(0, i) for i in range(len(study.splits))])
         report_failed_fits(cells, error_score)
         curves = _columns(cells, len(sizes), "train_scores", "test_scores", "fit_time", "score_time")
     return (sizes, *curves[: 4 if return_times else 2])
@@ -238,7 +238,7 @@ def validation_curve(  # noqa: PLR0913  # scikit-learn's
         whole_pipeline=not sees_predictions_only(scoring),
     )
     items = [(value, number) for number, value in product(range(len(splits)), range(len(param_range)))]
-    cells = run_study(study, items, executor, n_jobs, "validation_curve")
+    cells = run_study(planned(executor, "validation_curve", estimator, n_jobs), study, items)
     train, test = _columns(cells, len(param_range), "train_scores", "test_scores")
     return train, test
 
@@ -325,7 +325,7 @@ def permutation_test_score(  # noqa: PLR0913  # scikit-learn's
     )
     orders: list[tuple[Indices | None]] = [(None,)]
     orders += [(_permuted(count(y), groups, rng),) for _ in range(n_permutations)]
-    plan = planned(executor, f"permutation_test_score({type(estimator).__name__})", n_jobs)
+    plan = planned(executor, "permutation_test_score", estimator, n_jobs)
     found, *others = run(plan, task, orders)
     permuted = np.array(others)
     return found, permuted, (np.sum(permuted >= found) + 1.0) / (n_permutations + 1)

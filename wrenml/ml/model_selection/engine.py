@@ -73,11 +73,14 @@ class Plan:
         What the map is called.
     n_jobs : int, optional
         Most calls under way at a time. Default, and if negative: the executor's workers.
+    started : callable, optional
+        Told of calls as they are started.
     """
 
     executor: Executor
     name: str
     n_jobs: int | None = None
+    started: Callable[[FutureList[Any]], None] | None = None
 
     @property
     def workers(self) -> int:
@@ -102,9 +105,9 @@ class Plan:
         return (count, 0) if count <= 4 * self.workers else (3 * self.workers, self.workers + 1)
 
 
-def planned(executor: Executor | None, name: str, n_jobs: int | None) -> Plan:
+def planned(executor: Executor | None, name: str, estimator: Any, n_jobs: int | None) -> Plan:
     """Return a plan, for the default executor if none is given."""
-    return Plan(executor or wrenml.default_executor(), name, n_jobs)
+    return Plan(executor or wrenml.default_executor(), f"{name}({type(estimator).__name__})", n_jobs)
 
 
 def packed(numbers: Sequence[int], seconds: float, plan: Plan) -> list[Group]:
@@ -240,6 +243,8 @@ class _Calls:
             elements = [[self._items[number] for number in group] for group in groups]
             made = self._plan.executor.map(self._work, elements, **self._plan.options())
             self._calls.update(zip(made, groups, strict=True))
+            if self._plan.started is not None:
+                self._plan.started(made)
 
     def _take(self, future: Future[list[Envelope]]) -> float:
         """Take a call's envelopes; return how long its tasks took, seconds."""

@@ -138,7 +138,7 @@ def cross_val_predict(  # noqa: PLR0913  # scikit-learn's
     if method in _BY_CLASS and y is not None:
         y = _encoded(y)
     task = _PredictTask(clone(estimator), as_content(X), as_content(y), splits, routed.estimator.fit, method)
-    plan = planned(executor, f"cross_val_predict({type(estimator).__name__})", n_jobs)
+    plan = planned(executor, "cross_val_predict", estimator, n_jobs)
     found = run(plan, task, [(i,) for i in range(len(splits))])
     return _in_order(found, np.argsort(test), listed=method in _BY_CLASS and y is not None)
 

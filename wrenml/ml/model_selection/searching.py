@@ -7,7 +7,8 @@ scikit-learn's, `fit` is ours. How candidates are proposed (`_run_search`) is le
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any, Self
 
@@ -21,10 +22,12 @@ from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.cells import Cell, Study
 from wrenml.ml.model_selection.content import as_content
-from wrenml.ml.model_selection.engine import Arrived
+from wrenml.ml.model_selection.engine import Arrived, planned
 from wrenml.ml.model_selection.indexing import as_indices, rows, rows_of_params
+from wrenml.ml.model_selection.kept import Kept
 from wrenml.ml.model_selection.results import insert_error_scores, report_failed_fits, tabulate
 from wrenml.ml.model_selection.studies import run_study, sees_predictions_only
+from wrenml.ml.model_selection.watching import Evaluated, Watch, frame, watched
 
 __all__ = ["CellSearch", "GridSearchCV", "RandomizedSearchCV"]
 
@@ -40,9 +43,11 @@ class Search:
         As given.
     params : mapping of str to object
         Further arguments of `fit`.
+    watch : Watch, optional
+        Who wants to know of each cell as it is here.
     """
 
-    def __init__(self, search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> None:
+    def __init__(self, search: Any, X: Any, y: Any, params: Mapping[str, Any], watch: Watch | None = None) -> None:
         self.scorer, self.refit_metric = compat.scorers_of(search)
         self.metrics = compat.metrics_of(self.scorer, search.scoring)
         self.X, self.y = indexable(X, y)
@@ -53,7 +58,10 @@ class Search:
         self.context = compat.callbacks_of(search)
         self.search = search
         self.tell(self.context, "begin")
-        self.executor: Executor | None = search.executor
+        self.watch = watch
+        plan = planned(search.executor, type(search).__name__, search.estimator, search.n_jobs)
+        self.plan = plan if watch is None else replace(plan, started=watch.started)
+        search.evaluated_ = []
         self.cv = check_cv(search.cv, self.y, classifier=is_classifier(search.estimator))
         compat.splitter_is(search, self.cv)
         split = self.routed.splitter.split
@@ -152,11 +160,36 @@ class Search:
             whole_pipeline=not sees_predictions_only(search.scoring),
         )
         items = list(product(range(len(candidates)), range(len(splits))))
-        tell = None if context is None else self._teller(study, items, context)
-        return run_study(study, items, self.executor, search.n_jobs, type(search).__name__, opened=tell)
+        tell = self._teller(study, items, context)
+        kept = None if search.cache is None else Kept(self.plan.executor, search.cache, study, self.X, self.y)
+        found = {} if kept is None else kept.find(items)
+        for item, cell in found.items():
+            self._note(cell, candidates[item[0]], reused=True)
+        wanted = [item for item in items if item not in found]
 
-    def _teller(self, study: Study, items: Sequence[tuple[int, int]], context: Any) -> Arrived:
+        def arrived(_: int, cell: Cell) -> None:
+            self._note(cell, candidates[cell.candidate])
+            if kept is not None:
+                kept.keep(cell)
+
+        try:
+            made = run_study(self.plan, study, wanted, arrived=arrived, opened=None if found else tell)
+        finally:
+            if kept is not None:
+                kept.write()
+        found |= dict(zip(wanted, made, strict=True))
+        return [found[item] for item in items]
+
+    def _note(self, cell: Cell, params: Mapping[str, Any], *, reused: bool = False) -> None:
+        evaluated = Evaluated.of(cell, dict(params), reused=reused)
+        self.search.evaluated_.append(evaluated)
+        if self.watch is not None:
+            self.watch.found.put(evaluated)
+
+    def _teller(self, study: Study, items: Sequence[tuple[int, int]], context: Any) -> Arrived | None:
         """Tell callbacks of cells as they are here, in order: callbacks stay in this process."""
+        if context is None:
+            return None
 
         def tell(number: int, cell: Cell) -> None:  # noqa: ARG001
             train = as_indices(study.splits[items[number][1]][0])
@@ -207,7 +240,15 @@ class Search:
 
 
 class CellSearch:
-    """`fit` of a search, over an executor: to be inherited from before a search class of scikit-learn."""
+    """`fit` of a search, over an executor: to be inherited from before a search class of scikit-learn.
+
+    Attributes
+    ----------
+    evaluated_ : list of Evaluated
+        What was evaluated, as it came; what a failed or interrupted search had is there too.
+    """
+
+    evaluated_: list[Evaluated]
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Evaluate all candidates, and fit the best to all data.
@@ -228,11 +269,37 @@ class CellSearch:
         _fit(self, X, y, params)
         return self
 
+    def as_completed(self, X: Any, y: Any = None, **params: Any) -> Iterator[Evaluated]:
+        """Fit, and stream what is evaluated meanwhile.
+
+        Parameters
+        ----------
+        X, y, **params
+            As for `fit`.
+
+        Yields
+        ------
+        Evaluated
+            Each cell as it is here, in no order. At the end the search is fitted; leaving the loop before stops it.
+        """
+        return watched(lambda watch: _fit(self, X, y, params, watch))
+
+    def to_frame(self) -> Any:
+        """Return a `pandas.DataFrame` of what was evaluated, also by a search that failed or was interrupted.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each candidate and split: parameters, scores, times in seconds, the traceback of a fit that
+            failed, and whether it was found in the cache.
+        """
+        return frame(self.evaluated_)
+
 
 @compat.with_callbacks  # type: ignore[untyped-decorator]
-def _fit(search: Any, X: Any, y: Any, params: Mapping[str, Any]) -> None:
+def _fit(search: Any, X: Any, y: Any, params: Mapping[str, Any], watch: Watch | None = None) -> None:
     with compat.fitting(search):
-        state = Search(search, X, y, params)
+        state = Search(search, X, y, params, watch)
         compat.propose(search, state.evaluate, state.context)
         state.finish()
 
@@ -248,9 +315,14 @@ class GridSearchCV(CellSearch, sklearn.model_selection.GridSearchCV):  # type: i
         Default: `wrenml.default_executor`.
     n_jobs : int, optional
         Most calls under way at a time. Default, and if negative: as many as the executor has workers.
+    cache : str, optional
+        Keep what is evaluated under this name in the executor's storage, and reuse what was: a search that was killed
+        goes on where it was, a larger grid fits only what is new. Default: nothing is kept.
     """
 
-    _parameter_constraints = compat.constraints(sklearn.model_selection.GridSearchCV, executor="no_validation")
+    _parameter_constraints = compat.constraints(
+        sklearn.model_selection.GridSearchCV, executor="no_validation", cache=[str, None]
+    )
 
     def __init__(  # noqa: PLR0913  # scikit-learn's
         self,
@@ -266,6 +338,7 @@ class GridSearchCV(CellSearch, sklearn.model_selection.GridSearchCV):  # type: i
         error_score: Any = np.nan,
         return_train_score: bool = False,
         executor: Executor | None = None,
+        cache: str | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -280,6 +353,7 @@ class GridSearchCV(CellSearch, sklearn.model_selection.GridSearchCV):  # type: i
             return_train_score=return_train_score,
         )
         self.executor = executor
+        self.cache = cache
 
 
 class RandomizedSearchCV(CellSearch, sklearn.model_selection.RandomizedSearchCV):  # type: ignore[misc]  # scikit-learn has no types
@@ -293,9 +367,14 @@ class RandomizedSearchCV(CellSearch, sklearn.model_selection.RandomizedSearchCV)
         Default: `wrenml.default_executor`.
     n_jobs : int, optional
         Most calls under way at a time. Default, and if negative: as many as the executor has workers.
+    cache : str, optional
+        Keep what is evaluated under this name in the executor's storage, and reuse what was: a search that was killed
+        goes on where it was, a larger grid fits only what is new. Default: nothing is kept.
     """
 
-    _parameter_constraints = compat.constraints(sklearn.model_selection.RandomizedSearchCV, executor="no_validation")
+    _parameter_constraints = compat.constraints(
+        sklearn.model_selection.RandomizedSearchCV, executor="no_validation", cache=[str, None]
+    )
 
     def __init__(  # noqa: PLR0913  # scikit-learn's
         self,
@@ -313,6 +392,7 @@ class RandomizedSearchCV(CellSearch, sklearn.model_selection.RandomizedSearchCV)
         error_score: Any = np.nan,
         return_train_score: bool = False,
         executor: Executor | None = None,
+        cache: str | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -329,3 +409,4 @@ class RandomizedSearchCV(CellSearch, sklearn.model_selection.RandomizedSearchCV)
             return_train_score=return_train_score,
         )
         self.executor = executor
+        self.cache = cache

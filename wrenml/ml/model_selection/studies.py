@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from wrenml.errors import CallError
-from wrenml.executor import Executor
 from wrenml.ml.model_selection.cells import Cell, Study, evaluate, failing
-from wrenml.ml.model_selection.engine import Arrived, groups_of, planned, run
+from wrenml.ml.model_selection.engine import Arrived, Plan, groups_of, run
 from wrenml.ml.model_selection.prefixes import Prefixes, shared_steps
 
 __all__ = ["CellTask", "run_study", "sees_predictions_only"]
@@ -37,11 +36,9 @@ class CellTask:
 
 
 def run_study(
+    plan: Plan,
     study: Study,
     items: Sequence[tuple[int, int]],
-    executor: Executor | None,
-    n_jobs: int | None,
-    name: str,
     *,
     arrived: Arrived | None = None,
     opened: Arrived | None = None,
@@ -50,16 +47,12 @@ def run_study(
 
     Parameters
     ----------
+    plan : Plan
+        Where and how.
     study : Study
-        What they share.
+        What the cells share.
     items : sequence of (int, int)
         Candidate and split of each.
-    executor : Executor, optional
-        Default: `wrenml.default_executor`.
-    n_jobs : int, optional
-        Most calls under way at a time. Default: the executor's workers.
-    name : str
-        What asks for it.
     arrived, opened : callable, optional
         As for `engine.run`.
 
@@ -68,7 +61,6 @@ def run_study(
     BaseException
         What the first cell in order raised that raised anything.
     """
-    plan = planned(executor, f"{name}({type(study.estimator).__name__})", n_jobs)
     keys = shared_steps(study.estimator, study.candidates, study.fit_params)
     prefixes = None if keys is None else Prefixes(keys, train_scores=study.train_scores)
     groups = None if keys is None else groups_of(items, keys, plan.workers)

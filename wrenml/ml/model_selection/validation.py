@@ -15,6 +15,7 @@ from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.cells import Study
 from wrenml.ml.model_selection.content import as_content
+from wrenml.ml.model_selection.engine import planned
 from wrenml.ml.model_selection.results import by_name, insert_error_scores, report_failed_fits
 from wrenml.ml.model_selection.routing import check_groups, route
 from wrenml.ml.model_selection.studies import run_study
@@ -85,7 +86,8 @@ def cross_validate(  # noqa: PLR0913  # scikit-learn's
         verbose=verbose,
         numbered=False,
     )
-    cells = run_study(study, [(0, i) for i in range(len(splits))], executor, n_jobs, "cross_validate")
+    plan = planned(executor, "cross_validate", estimator, n_jobs)
+    cells = run_study(plan, study, [(0, i) for i in range(len(splits))])
     report_failed_fits(cells, error_score)
     if callable(scoring):
         cells = insert_error_scores(cells, error_score)
