@@ -22,6 +22,7 @@ from wrenml.testing.mocked import MockedAWS
 from wrenml.testing.mocked.functions import Failure
 
 pytest_plugins = ["wrenml.testing.plugin"]
+pytestmark = pytest.mark.slow
 
 Eventually = Callable[..., None]
 
