@@ -55,6 +55,7 @@ def on_aws(stack: str, session: AwsSession, options: Options, remake: Remake, re
     workers = deployment.concurrency or usable_concurrency(client)
     invoker = AwsInvoker(target, client, storage, failures, workers)
     made = Session("aws", storage, root, invoker, workers, threaded=True, reopen=reopen)
+    made.keep_blob = storage.keep
     made.patience = partial(_patience, deployment)
     made.spending.charge(deployment.place, requests)
     return observed(Executor(made, options, remake))

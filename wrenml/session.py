@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -67,6 +68,8 @@ class Session:
 
     Attributes
     ----------
+    keep_blob : callable
+        Stores a content-addressed object for some time.
     patience : callable
         Gives the seconds without a sign after which nobody is at work on a job with such options any more; 0 where
         this process's life tells.
@@ -92,6 +95,7 @@ class Session:
         self.jobs: weakref.WeakValueDictionary[str, Job] = weakref.WeakValueDictionary()
         self._travels = threaded
         self._reopen = reopen
+        self.keep_blob: Callable[[str, Buffer | Sequence[Buffer]], object] = partial(storage.put, if_absent=True)
         self.patience: Callable[[Options], float] = lambda _: 0.0
         self.spending = Spending()
         self.monitor.observe(self.spending)
@@ -155,7 +159,7 @@ class Session:
     def put_blob(self, digest: str, data: Buffer | Sequence[Buffer]) -> None:
         """Store a content-addressed object, once."""
         if digest not in self._stored:
-            self.storage.put(wire.blob_key(digest), data, if_absent=True)
+            self.keep_blob(wire.blob_key(digest), data)
             self._stored.add(digest)
 
     def put_object(self, packed: bytes, description: str) -> Ref[Any]:

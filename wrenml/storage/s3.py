@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import islice
 
 from wrenml.aws.session import Session
-from wrenml.errors import AccessDeniedError, ConfigError, StorageError
+from wrenml.errors import AccessDeniedError, ConfigError, KeyNotFoundError, StorageError
 from wrenml.storage.base import (
     LARGE,
     Buffer,
@@ -20,6 +21,7 @@ from wrenml.storage.base import (
     commit_object,
     get_or_none,
     outcomes,
+    size_of,
 )
 from wrenml.storage.s3_errors import IncompleteAnswerError, aws_errors, code_of
 from wrenml.storage.s3_requests import Answer, Bucket, Patience
@@ -28,6 +30,8 @@ from wrenml.storage.s3_writes import Write
 __all__ = ["Patience", "S3Storage"]
 
 _PAGE = 1000
+_WORTH_ASKING = 1 << 16  # bytes
+_YOUNG = 7 * 86_400.0  # seconds, half of what blobs are kept for
 _FRAME_THREADS = 16
 _PASSING_DELETE_ERRORS = {"InternalError", "SlowDown", "ServiceUnavailable"}
 
@@ -145,6 +149,23 @@ class S3Storage:
             return data, int(whole) if whole.isdecimal() else int(answer["ContentLength"])
 
         return self._bucket.retried(send, "s3:GetObject", full)
+
+    def keep(self, key: str, data: Buffer | Sequence[Buffer]) -> None:
+        """Write a content-addressed object, or write it again where the bucket's lifecycle may soon remove it.
+
+        What is large and was written within a week is not sent again.
+        """
+        if size_of(as_buffers(data)) < _WORTH_ASKING or not self._is_young(key):
+            self.put(key, data)
+
+    def _is_young(self, key: str) -> bool:
+        full = self._full(key)
+        try:
+            answer = self._bucket.retried(lambda: self._bucket.send("head_object", Key=full), "s3:GetObject", full)
+        except (KeyNotFoundError, AccessDeniedError):  # without s3:ListBucket, that is how S3 says it is not there
+            return False
+        written: datetime = answer["LastModified"]
+        return (datetime.now(UTC) - written).total_seconds() < _YOUNG
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys that begin with a prefix; see `wrenml.storage.base.Objects.list`."""
