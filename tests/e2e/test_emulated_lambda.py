@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -309,18 +310,21 @@ def test_the_environment_has_lambdas_variables(new: NewFunction) -> None:
 @jailed
 def test_the_folders_are_lambdas(echo: EmulatedFunction) -> None:
     """dg/lambda-runtime-environment: code in a read-only /var/task, /tmp is its own; there is no /dev/shm."""
-    answer = echo.run(
-        "import os\n"
-        "def writable(path):\n"
-        "    try:\n"
-        "        open(path, 'w').close()\n"
-        "    except OSError as error:\n"
-        "        return error.strerror\n"
-        "answer = [os.getcwd(), os.listdir('/tmp'), os.path.exists('/dev/shm')]\n"
-        "answer += [writable(path) for path in ('/var/task/x', '/usr/x', '/var/tmp/x', '/tmp/x', '/dev/null')]\n"
-    ).body
+    with tempfile.NamedTemporaryFile(dir="/tmp") as ours:
+        theirs = f"{ours.name}-theirs"
+        answer = echo.run(
+            "import os\n"
+            "def writable(path):\n"
+            "    try:\n"
+            "        open(path, 'w').close()\n"
+            "    except OSError as error:\n"
+            "        return error.strerror\n"
+            f"answer = [os.getcwd(), os.path.exists({ours.name!r}), os.path.exists('/dev/shm')]\n"
+            f"answer += map(writable, ['/var/task/x', '/usr/x', '/var/tmp/x', {theirs!r}, '/dev/null'])\n"
+        ).body
 
-    assert answer == ["/var/task", [], False, *["Read-only file system"] * 3, None, None]
+        assert answer == ["/var/task", False, False, *["Read-only file system"] * 3, None, None]
+        assert not Path(theirs).exists()
 
 
 @jailed
@@ -859,15 +863,20 @@ def test_each_environment_has_keys_of_its_own_and_can_be_killed(
     assert not plane.kill("ASIAOFNOBODY")
 
 
-def test_nothing_is_left_after_closing(package: Path, pool: ThreadPoolExecutor, tmp_path: Path) -> None:
+def test_nothing_is_left_after_closing(
+    package: Path, pool: ThreadPoolExecutor, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
     plane = DataPlane(Bucket().put)
     function = EmulatedFunction(plane, package, pool, writable=(tmp_path,))
     idle = function().body["pid"]
-    running = function.start("wait", folder=str(tmp_path))
+    [running] = held(function, tmp_path, eventually)
+    waiting = [function.start("echo") for _ in range(3)]
     function.send("fail")
 
     plane.close()
     plane.close()
 
     assert running.result().failed
+    assert {future.result().status for future in waiting} <= {200, 500}
+    assert function().status == 500
     assert not Path(f"/proc/{idle}").exists()

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wrenml.testing.emulator.execution.answers import Answer
+from wrenml.testing.emulator.execution.answers import Answer, refusal
 from wrenml.testing.emulator.execution.concurrency import Concurrency
 from wrenml.testing.emulator.execution.environments import Environment
 from wrenml.testing.emulator.execution.fleet import Fleet
@@ -34,6 +34,10 @@ __all__ = ["DataPlane"]
 
 _T = TypeVar("_T")
 _REAPING = 1.0  # seconds between two looks at who is idle
+
+
+class _ClosedError(RuntimeError):
+    """Nothing is run any more."""
 
 
 class DataPlane:
@@ -90,6 +94,8 @@ class DataPlane:
         self._write_log = write_log or _drop
         self._clock = clock
         self._functions = Functions()
+        self._closed = False
+        self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="wrenml-data-plane", daemon=True)
         self._thread.start()
@@ -169,7 +175,10 @@ class DataPlane:
         """
         request_id = str(uuid.uuid4())
         request = Request(Address.parse(function, qualifier), kind, payload, log_tail, client_context)
-        return check(request, request_id) or self._do(self._invoking.answer(request, request_id))
+        try:
+            return check(request, request_id) or self._do(self._invoking.answer(request, request_id))
+        except _ClosedError as error:
+            return refusal(500, "ServiceException", str(error), request_id)
 
     def environment_of(self, access_key: str) -> str | None:
         """Return the environment that signs with an access key, by its log stream; None if none does."""
@@ -197,16 +206,22 @@ class DataPlane:
 
     def close(self) -> None:
         """End all environments; forget all events."""
-        if self._loop.is_closed():
-            return
-        self._reaper.cancel()
-        self._do(self._queue.close())
-        self._do(self._fleet.close())
-        self._do(self._loop.shutdown_default_executor())
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            ending = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        ending.result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _end(self) -> None:
+        self._reaper.cancel()
+        await self._queue.close()
+        await self._fleet.close()
+        await self._loop.shutdown_default_executor()
 
     async def _publish(self, version: FunctionVersion) -> None:
         replaced = self._functions.publish(version)
@@ -225,7 +240,12 @@ class DataPlane:
         return Environment(version, self._launcher, self._credentials(version), log, self.settings)
 
     def _do(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        with self._lock:
+            if self._closed:
+                coroutine.close()
+                raise _ClosedError("the data plane is closed")
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return future.result()
 
     def _call(self, function: Callable[..., _T], *args: object) -> _T:
         async def call() -> _T:
