@@ -25,7 +25,7 @@ __all__ = ["WORKERS", "Bench", "Samples", "main", "race", "seconds"]
 
 WORKERS = 2
 
-_PACKAGES = ("wrenml", "cloudpickle", "joblib", "loky", "numpy")
+_PACKAGES = ("wrenml", "boto3", "cloudpickle", "joblib", "loky", "numpy")
 _ROUNDS = 7
 
 

@@ -27,6 +27,7 @@ def test_every_row_of_the_design_is_there() -> None:
         "shared",
         "size",
         "submit",
+        "transport",
     }
 
 
