@@ -33,8 +33,9 @@ def aws(emulator: Emulator) -> Iterator[Emulator]:
 
 
 def client(aws: Emulator, service: str) -> Client:
-    """A client that sends each request once."""
-    config = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=20, read_timeout=20)
+    """A client that sends each request once, as it is."""
+    once = {"mode": "standard", "total_max_attempts": 1}
+    config = Config(retries=once, max_pool_connections=20, read_timeout=20, parameter_validation=False)
     return boto3.session.Session().client(service, endpoint_url=aws.url, config=config)
 
 

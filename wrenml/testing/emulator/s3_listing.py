@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from datetime import UTC, datetime
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -16,6 +17,7 @@ __all__ = ["NAMESPACE", "iso", "listing", "multipart_uploads", "parts_of"]
 
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 _MOST_KEYS = 1000
+_SALT = 6
 
 
 def iso(moment: float) -> str:
@@ -83,13 +85,13 @@ def _encoded(key: str) -> str:
 
 
 def _token(key: str) -> str:
-    # A page may be empty and still not be the last, so even nothing has a token.
-    return base64.urlsafe_b64encode(b"1" + key.encode()).decode()
+    # A page may be empty and still not be the last, and no two tokens are the same.
+    return base64.urlsafe_b64encode(os.urandom(_SALT) + key.encode()).decode()
 
 
 def _untoken(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token)[1:].decode()
+        return base64.urlsafe_b64decode(token)[_SALT:].decode()
     except ValueError as error:
         raise RefusedError(400, "InvalidArgument", "The continuation token provided is incorrect") from error
 
