@@ -11,8 +11,8 @@ from wrenml.aws.session import Session as AwsSession
 from wrenml.costs import Requests
 from wrenml.errors import VersionMismatchError
 from wrenml.executor import Executor
-from wrenml.invoke.aws.flight import SKEW
-from wrenml.invoke.aws.invoker import AwsInvoker, Target, usable_concurrency
+from wrenml.invoke.aws.invoker import AwsInvoker, usable_concurrency
+from wrenml.invoke.aws.target import SKEW, Target
 from wrenml.options import Options
 from wrenml.rootkey import RootKey
 from wrenml.session import Session
@@ -50,6 +50,7 @@ def on_aws(stack: str, session: AwsSession, options: Options, remake: Remake, re
         deployment.timeout,
         deployment.start_by,
         deployment.account,
+        time=session.clock.time,
     )
     client = session.client("lambda")
     workers = deployment.concurrency or usable_concurrency(client)

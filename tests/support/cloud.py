@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from wrenml import Executor, Future
 from wrenml.aws.deployment import Deployment, function_name, load_deployment
 from wrenml.aws.session import Session as AwsSession
-from wrenml.invoke.aws.invoker import AwsInvoker, Target
+from wrenml.invoke.aws.invoker import AwsInvoker
+from wrenml.invoke.aws.target import Target
 from wrenml.options import MapOptions, resolve_options
 from wrenml.rootkey import RootKey
 from wrenml.session import Session

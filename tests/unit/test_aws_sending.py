@@ -13,10 +13,11 @@ from wrenml.errors import AccessDeniedError, ConfigError, WorkerLost, WrenmlErro
 from wrenml.invoke.aws.flight import Flight
 from wrenml.invoke.aws.invoker import usable_concurrency
 from wrenml.invoke.aws.sending import Sender, Window
+from wrenml.invoke.aws.target import Target
 from wrenml.wire import Request
 from wrenml.worker.endings import Limits
 
-Plan = list[Exception | None]
+TARGET = Target({1769: "stack-1769"}, "v3", timeout=900.0, start_by=120.0)
 
 
 def refusal(code: str, status: int, **headers: str) -> ClientError:
@@ -64,7 +65,7 @@ def flight() -> Flight:
 
 def send(client: Lambda, one: Flight, window: Window | None = None) -> tuple[WrenmlError | None, list[float]]:
     pauses = NoPauses()
-    sender = Sender(client, "v3", (120.0, 90.0), window or Window(100), pauses)
+    sender = Sender(client, TARGET, window or Window(100), pauses)
     return sender.send(one, lambda: 80), pauses.pauses
 
 

@@ -18,6 +18,7 @@ _WRONG_TIME = {
     "SignatureDoesNotMatch",
 }
 _TOLERATED = 240.0
+_UNNOTICED = 5.0  # seconds that an answer may have been on its way
 
 
 class Clock:
@@ -34,7 +35,19 @@ class Clock:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._ahead = 0.0
+        self._behind = 0.0
         self._said: tuple[int, str] = (0, "")
+
+    def time(self) -> float:
+        """AWS's time, seconds since the epoch: ours, unless an answer has shown that it is wrong."""
+        return self._now() + self._behind
+
+    def observe(self, date: str) -> None:
+        """Take note of the ``Date`` of an answer that has just come."""
+        theirs = _seconds(date)
+        if theirs is not None:
+            behind = theirs - self._now()
+            self._behind = behind if abs(behind) > _UNNOTICED else 0.0
 
     def stamp(self) -> str:
         """The time as signatures have it, such as ``20130524T000000Z``."""
@@ -62,12 +75,18 @@ class Clock:
         """
         if code not in _WRONG_TIME:
             return False
-        try:
-            theirs = parsedate_to_datetime(date).timestamp()
-        except (TypeError, ValueError):
+        theirs = _seconds(date)
+        if theirs is None:
             return False
         ahead = theirs - self._now()
         if abs(ahead - self._ahead) < _TOLERATED:
             return False
         self._ahead = ahead
         return True
+
+
+def _seconds(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError):
+        return None

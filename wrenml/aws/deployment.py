@@ -142,6 +142,8 @@ def load_deployment(session: Session, stack: str) -> tuple[Deployment, bytes]:
     """
     names = [deployment_name(stack), root_key_name(stack)]
     answer = session.client("ssm").get_parameters(Names=names, WithDecryption=True)
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    session.clock.observe(str(headers.get("date", "")))
     found = {entry["Name"]: entry["Value"] for entry in answer["Parameters"]}
     missing = [name for name in names if name not in found]
     if missing:

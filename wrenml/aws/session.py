@@ -79,7 +79,7 @@ class Session:
         if self._transport not in _TRANSPORTS:
             raise ConfigError(f"there is no transport {self._transport!r}; use one of: {', '.join(_TRANSPORTS)}")
         self._lock = RLock()
-        self._clock = Clock()
+        self.clock = Clock()
         self._boto: dict[bool, tuple[Any, Any]] = {}
         self._clients: dict[tuple[str, int, bool], Any] = {}
         self._found: Surroundings | None = None
@@ -138,7 +138,7 @@ class Session:
         endpoint = endpoint_for(service, self.region or ("us-east-1" if url and service == "s3" else ""), url)
         proxy_for(endpoint.address)
         _, refusal = _LEAN[service]
-        return Caller(endpoint, found.keys, clock=self._clock, trust=Trust(found.ca_bundle), refusal=refusal)
+        return Caller(endpoint, found.keys, clock=self.clock, trust=Trust(found.ca_bundle), refusal=refusal)
 
     def _surroundings(self) -> Surroundings:
         with self._lock:

@@ -8,9 +8,7 @@ from wrenml.invoke.base import Name
 from wrenml.wire import Request
 from wrenml.worker.endings import Limits
 
-__all__ = ["SKEW", "Flight"]
-
-SKEW = 90.0  # seconds that clocks and the last write may take beyond the time a request has
+__all__ = ["Flight"]
 
 
 @dataclass(slots=True, eq=False)

@@ -17,9 +17,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 from wrenml.crew import Crew
 from wrenml.errors import (
@@ -30,10 +29,11 @@ from wrenml.errors import (
     StorageUnavailableError,
     WorkerLost,
 )
-from wrenml.invoke.aws.flight import SKEW, Flight
+from wrenml.invoke.aws.flight import Flight
 from wrenml.invoke.aws.pace import Pace
 from wrenml.invoke.aws.records import Records
 from wrenml.invoke.aws.sending import LambdaClient, Sender, Window
+from wrenml.invoke.aws.target import Target
 from wrenml.invoke.aws.watching import JobWatch, list_outcomes
 from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, WorkerGone
 from wrenml.outcome import frame_extent, read_frame
@@ -42,7 +42,7 @@ from wrenml.storage.s3_errors import aws_errors
 from wrenml.wire import Request
 from wrenml.worker.pipe import Stored
 
-__all__ = ["AwsInvoker", "Target", "usable_concurrency"]
+__all__ = ["AwsInvoker", "usable_concurrency"]
 
 _log = logging.getLogger("wrenml")
 
@@ -56,33 +56,6 @@ _UNREACHED_LAST = 10.0
 # An asynchronous event may have 1 MB; what is not arguments is well below this, the carried job spec included.
 _ENVELOPE_BYTES = 48 << 10
 _PAYLOAD_BYTES = 1_000_000
-
-
-class Target(NamedTuple):
-    """What is invoked.
-
-    Parameters
-    ----------
-    functions : mapping of int to str
-        The function of each memory size, MB.
-    alias : str
-        The version.
-    timeout : float
-        Limit of an invocation, seconds.
-    start_by : float
-        Seconds an invocation may wait for its start.
-    owner : str
-        The account that owns the bucket.
-    skew : float
-        Seconds that clocks and the last write may take beyond the time a request has.
-    """
-
-    functions: Mapping[int, str]
-    alias: str
-    timeout: float
-    start_by: float
-    owner: str = ""
-    skew: float = SKEW
 
 
 class AwsInvoker:
@@ -113,7 +86,7 @@ class AwsInvoker:
         self._sizes = sorted(target.functions)
         self.window = Window(concurrency)
         self._stopped = threading.Event()
-        self._sender = Sender(client, target.alias, (target.start_by, target.skew), self.window, self._stopped)
+        self._sender = Sender(client, target, self.window, self._stopped)
         memory = {name: size for size, name in target.functions.items()}
         self._records = Records(failures, memory, time.time() - 1.0)
         self._records_due = 0.0

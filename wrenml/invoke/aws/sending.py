@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from wrenml.errors import AccessDeniedError, ConfigError, WorkerLost, WrenmlError
 from wrenml.invoke.aws.flight import Flight
+from wrenml.invoke.aws.target import Target
 from wrenml.retry import backoff
 from wrenml.storage.s3_errors import aws_errors, code_of, is_transient, retry_after
 from wrenml.wire import encode_request
@@ -100,22 +101,17 @@ class Sender:
     ----------
     client : LambdaClient
         Of Lambda.
-    alias : str
-        The version to invoke.
-    times : tuple of float
-        Seconds an invocation may wait for its start; and those that clocks and the last write may take.
+    target : Target
+        What is invoked.
     window : Window
         Narrowed by throttles.
     stopped : Event
         Set when nothing is to be sent any more.
     """
 
-    def __init__(
-        self, client: LambdaClient, alias: str, times: tuple[float, float], window: Window, stopped: threading.Event
-    ) -> None:
+    def __init__(self, client: LambdaClient, target: Target, window: Window, stopped: threading.Event) -> None:
         self._client = client
-        self._alias = alias
-        self._start_by, self._skew = times
+        self._target = target
         self._window = window
         self._stopped = stopped
         self.requests = 0
@@ -146,16 +142,17 @@ class Sender:
         return None
 
     def _invoke(self, flight: Flight) -> None:
-        now = time.time()
-        start_by = now + self._start_by
-        not_after = start_by + flight.seconds + self._skew
+        target = self._target
+        now = target.time()
+        start_by = now + target.start_by
+        not_after = start_by + flight.seconds + target.skew
         request = flight.request._replace(sent=now, start_by=start_by, not_after=not_after)
         # Before it is sent: its outcome may be there before the answer is.
-        flight.lease = time.monotonic() + self._start_by + flight.seconds + self._skew
+        flight.lease = time.monotonic() + target.start_by + flight.seconds + target.skew
         self.requests += 1
         self._client.invoke(
             FunctionName=flight.function,
-            Qualifier=self._alias,
+            Qualifier=target.alias,
             InvocationType="Event",
             Payload=encode_request(request),
         )
@@ -174,7 +171,7 @@ class Sender:
         return backoff(failures, base=_BASE, cap=_CAP, random=random.random())
 
     def _translate(self, error: Exception, flight: Flight, failures: int) -> WrenmlError:
-        code, function = code_of(error), f"{flight.function}:{self._alias}"
+        code, function = code_of(error), f"{flight.function}:{self._target.alias}"
         if is_transient(error) or code in _UNREADY:
             return WorkerLost(
                 f"Lambda could not be asked to run this call, {failures} times, last with: {error}. "
