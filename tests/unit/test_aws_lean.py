@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -191,14 +192,34 @@ def test_an_error_behind_a_200_is_one_of_the_server() -> None:
 
 
 def test_an_answer_that_is_no_xml_is_asked_for_again() -> None:
-    bad = [b"", b"<html>", b"<ListBucketResult><IsTruncated>"]
+    bad = [
+        b"",
+        b"<html>",
+        b"<ListBucketResult><IsTruncated>",
+        b"<R><IsTruncated>false</IsTruncated><Contents><Key>a</Key><Size>many</Size></Contents></R>",
+        b"<R><IsTruncated>false</IsTruncated><EncodingType>url</EncodingType><Contents><Size>1</Size></Contents></R>",
+    ]
 
     def script(_: Asked) -> bytes:
         return answer("200 OK", bad.pop() if bad else b"<R><IsTruncated>false</IsTruncated></R>")
 
     with serving(script) as server, storage_of(server, attempts=9) as storage:
         assert list(storage.list("")) == []
-        assert len(server.asked) == 4
+        assert len(server.asked) == 6
+
+
+def test_refusals_pickle() -> None:
+    with serving(lambda _: answer("404 Not Found")) as server, client(server) as lean:
+        with pytest.raises(RefusedError) as caught:
+            lean.get_object(Bucket="bucket", Key="a")
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert (str(again), again.response) == (str(caught.value), caught.value.response)
+
+
+def test_text_is_sent_as_utf8() -> None:
+    with serving(lambda _: answer("200 OK", ETag='"e"')) as server, client(server) as lean:
+        lean.put_object(Bucket="bucket", Key="k", Body="ü")
+        assert server.asked[0].body == "ü".encode()
 
 
 def test_keys_are_escaped_in_xml() -> None:

@@ -61,6 +61,9 @@ class RefusedError(Exception):
         self.operation_name = operation
         self.response = response
 
+    def __reduce__(self) -> tuple[type[RefusedError], tuple[str, Mapping[str, Any]]]:
+        return RefusedError, (self.operation_name, self.response)
+
 
 class UnreachableError(Exception):
     """No whole answer came: a network, a proxy or a server in trouble.

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
-from ssl import SSLCertVerificationError, SSLContext
+from ssl import SSLCertVerificationError
 from typing import BinaryIO, cast
 
 from wrenml.aws.answers import Answer, NoAnswerError, read_answer
@@ -82,7 +82,6 @@ class Pool:
         self._address = address
         self._trust = trust
         self._proxy = proxy_for(address)
-        self._context: SSLContext | None = None
         self._pid = os.getpid()
 
     def send(self, request: Request) -> Answer:
@@ -156,10 +155,8 @@ class Pool:
             connection.close()
 
     def _open(self) -> _Connection:
-        if self._address.secure and self._context is None:
-            # Two threads may make one each; it is the same.
-            self._context = self._trust.context()
-        connection = connection_to(self._address, self._proxy, self._context, _CONNECT_SECONDS)
+        context = self._trust.context() if self._address.secure else None
+        connection = connection_to(self._address, self._proxy, context, _CONNECT_SECONDS)
         connection.connect()
         wire: socket.socket = connection.sock
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -185,7 +185,8 @@ class LeanS3:
                 headers[place] = str(value)
         address, prefix = self.caller.endpoint.place(bucket)
         path = quoted_path(f"{prefix}/{key}" if key else prefix or "/")
-        payload = Payload(request[operation.body]) if operation.body in request else Payload()
+        body = request.get(operation.body, b"")
+        payload = Payload(body.encode() if isinstance(body, str) else body)
         # What a condition or an upload's end meets on its way again may be the first one's work.
         repeatable = operation.method != "POST" and "if-none-match" not in headers
         call = Call(operation.name, operation.method, path, query, headers, payload, repeatable)

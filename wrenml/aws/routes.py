@@ -99,8 +99,8 @@ def _identity(parts: SplitResult) -> dict[str, str]:
     return {"Proxy-Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
 
-class Trust(NamedTuple):
-    """Which certificates are believed.
+class Trust:
+    """Which certificates are believed; reading them takes a while, so one serves all connections.
 
     Parameters
     ----------
@@ -109,7 +109,9 @@ class Trust(NamedTuple):
         system's, and botocore's where the system has none.
     """
 
-    bundle: str | None = None
+    def __init__(self, bundle: str | None = None) -> None:
+        self._bundle = bundle
+        self._context: ssl.SSLContext | None = None
 
     def context(self) -> ssl.SSLContext:
         """What connections are secured with.
@@ -119,16 +121,24 @@ class Trust(NamedTuple):
         ConfigError
             The bundle cannot be read.
         """
-        if self.bundle:
-            try:
-                if os.path.isdir(self.bundle):
-                    return ssl.create_default_context(capath=self.bundle)
-                return ssl.create_default_context(cafile=self.bundle)
-            except (OSError, ssl.SSLError) as error:
-                raise ConfigError(
-                    f"the certificates of {self.bundle!r} cannot be read ({error}); correct AWS_CA_BUNDLE or "
-                    "REQUESTS_CA_BUNDLE"
-                ) from error
+        if self._context is None:
+            # Two threads may make one each; it is the same.
+            self._context = self._of_bundle(self._bundle) if self._bundle else self._of_system()
+        return self._context
+
+    @staticmethod
+    def _of_bundle(bundle: str) -> ssl.SSLContext:
+        try:
+            if os.path.isdir(bundle):
+                return ssl.create_default_context(capath=bundle)
+            return ssl.create_default_context(cafile=bundle)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"the certificates of {bundle!r} cannot be read ({error}); correct AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE"
+            ) from error
+
+    @staticmethod
+    def _of_system() -> ssl.SSLContext:
         context = ssl.create_default_context()
         if not context.cert_store_stats()["x509_ca"]:
             # A folder of authorities is read only as they are needed, and counts none.

@@ -45,6 +45,13 @@ def _text(text: str) -> str:
 def read_page(body: bytes) -> dict[str, Any]:
     """A page of ListObjectsV2; what a damaged one lacks is missing."""
     root = _root(body)
+    try:
+        return _page(root)
+    except (KeyError, ValueError) as error:
+        raise UnreachableError(f"the page of keys is damaged: {error!r}") from error
+
+
+def _page(root: Element) -> dict[str, Any]:
     page: dict[str, Any] = {}
     contents: list[dict[str, Any]] = []
     prefixes: list[dict[str, str]] = []
@@ -55,8 +62,7 @@ def read_page(body: bytes) -> dict[str, Any]:
         elif name == "CommonPrefixes":
             prefixes.append(_strings(element))
         else:
-            page[name] = element.text or ""
-    page = {name: _typed(name, text) for name, text in page.items()}
+            page[name] = _typed(name, element.text or "")
     if page.get("EncodingType") == "url":
         _decode(page, [(contents, "Key"), (prefixes, "Prefix")])
     if contents:

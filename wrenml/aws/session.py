@@ -82,12 +82,12 @@ class Session:
         self.clock = Clock()
         self._boto: dict[bool, tuple[Any, Any]] = {}
         self._clients: dict[tuple[str, int, bool], Any] = {}
-        self._found: Surroundings | None = None
+        self._found: tuple[Surroundings, Trust] | None = None
 
     @property
     def region(self) -> str:
         """The region that clients speak to; empty where none is configured."""
-        return self._region or self._surroundings().region
+        return self._region or self._surroundings()[0].region
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its client classes at run time
         """The client of a service, such as ``s3``: the same one each time in a process.
@@ -131,20 +131,21 @@ class Session:
         return kind(caller, boto)
 
     def _caller(self, service: str) -> Caller:
-        found = self._surroundings()
+        found, trust = self._surroundings()
         if found.unusual:
             raise ConfigError(f"only boto3 knows what to do with the setting {found.unusual}")
         url = self._endpoint_url or found.endpoint_url(service)
         endpoint = endpoint_for(service, self.region or ("us-east-1" if url and service == "s3" else ""), url)
         proxy_for(endpoint.address)
         _, refusal = _LEAN[service]
-        return Caller(endpoint, found.keys, clock=self.clock, trust=Trust(found.ca_bundle), refusal=refusal)
+        return Caller(endpoint, found.keys, clock=self.clock, trust=trust, refusal=refusal)
 
-    def _surroundings(self) -> Surroundings:
+    def _surroundings(self) -> tuple[Surroundings, Trust]:
         with self._lock:
             if self._found is None:
                 known = None if self._profile else from_environment(self._region)
-                self._found = known or self._asked()
+                found = known or self._asked()
+                self._found = found, Trust(found.ca_bundle)
             return self._found
 
     def _asked(self) -> Surroundings:
@@ -156,9 +157,9 @@ class Session:
         return from_botocore(self._load(mocked=_is_mocked())[0])
 
     def _make_boto(self, service: str, *, mocked: bool) -> Any:  # noqa: ANN401 - see client
+        _, session = self._load(mocked=mocked)
         from botocore.config import Config  # noqa: PLC0415 - comes with boto3
 
-        _, session = self._load(mocked=mocked)
         settings: dict[str, object] = {
             "retries": {"mode": "standard", "total_max_attempts": 1},
             "connect_timeout": _CONNECT_SECONDS,
@@ -173,6 +174,10 @@ class Session:
         return session.client(service, endpoint_url=self._endpoint_url, config=Config(**settings))
 
     def _load(self, *, mocked: bool) -> tuple[Any, Any]:
+        if not _has_boto3():
+            raise ConfigError(
+                "this needs boto3, which is not here: a worker's package holds none. Run: pip install boto3"
+            )
         import boto3  # noqa: PLC0415 - takes 0.4 s
         import botocore.session  # noqa: PLC0415 - as boto3
 

@@ -34,7 +34,7 @@ class SkewedSession(Session):
 
     def __init__(self, ahead: float) -> None:
         super().__init__(transport="lean")
-        self._clock = Clock(lambda: time.time() + ahead)
+        self.clock = Clock(lambda: time.time() + ahead)
 
 
 @pytest.fixture(scope="module")
