@@ -1,12 +1,37 @@
+"""What `wrenml doctor`, `verify` and `cost` say of a stack on the emulated AWS."""
+
 from __future__ import annotations
 
-import json
+import time
+from collections.abc import Iterator
 
 import pytest
 
+from tests.support.emulated import aws, emulator
+from wrenml import Executor, aws_executor
 from wrenml.cli import main
 from wrenml.cli.probes import probes
-from wrenml.testing.mocked import MockedAWS
+from wrenml.testing.emulator import Emulator
+from wrenml.testing.emulator.stack import Stack
+from wrenml.testing.executor.base import PATIENCE
+
+__all__ = ["aws", "emulator"]
+
+SIZE = 256
+
+
+@pytest.fixture(scope="module")
+def stack(emulator: Emulator) -> Iterator[Emulator]:
+    emulator.install(memory_mb=(SIZE,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WRENML_BACKEND", "aws")
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def executor(stack: Emulator) -> Iterator[Executor]:
+    with aws_executor(region=stack.region, progress=False) as executor:
+        yield executor
 
 
 def test_there_are_twenty_calls() -> None:
@@ -15,13 +40,65 @@ def test_there_are_twenty_calls() -> None:
 
 
 @pytest.mark.slow
-def test_what_comes_out_wrong_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    # The mocked Lambda does not watch how much memory a call uses.
-    with MockedAWS(memory_mb=(128,)):
-        assert main(["verify", "--json"]) == 1
-        report = json.loads(capsys.readouterr().out)
-        assert (report["ok"], report["calls"]) == (False, 20)
-        [wrong] = [probe for probe in report["probes"] if not probe["ok"]]
-        assert (wrong["name"], wrong["wrong"]) == ("a call over its memory", "'256 MB, and alive' was returned")
-        assert report["cost"]["requests"]["invoke"] >= 20
-        assert 0 < report["cost"]["dollars"] < 0.01
+@pytest.mark.usefixtures("stack", "aws")
+def test_twenty_calls_come_out_as_they_should(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["verify"])
+    out = capsys.readouterr().out
+    assert code == 0, out
+    *lines, _, last = out.splitlines()
+    assert all(line.startswith("ok      ") for line in lines)
+    assert len(lines) == len(probes([SIZE])) + 1
+    assert last.startswith("20 calls on wrenml v1 in us-east-1 in ")
+    assert ": all as it should be; cost $0.00" in last
+
+
+@pytest.mark.usefixtures("stack")
+class TestDoctor:
+    def test_a_stack_in_order(self, aws: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["doctor"]) == 0
+        out = capsys.readouterr().out
+        assert out.endswith(" checks, none failed\n")
+        assert {call.operation for call in aws.requests} == {
+            "DeleteObjects", "GetAccountSettings", "GetCallerIdentity", "GetFunctionConfiguration",
+            "GetFunctionEventInvokeConfig", "GetObject", "GetParameters", "Invoke", "ListObjectsV2", "PutObject",
+        }  # fmt: skip
+        assert aws.functions.books.concurrency[0] == 0
+
+    def test_a_clock_that_is_wrong(self, aws: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+        aws.clock_offset = -90
+        assert main(["doctor"]) == 1
+        assert "FAILED   clock             this machine's clock is 90 s fast" in capsys.readouterr().out
+
+    def test_credentials_that_have_expired(self, aws: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+        aws.expire("client")
+        assert main(["doctor"]) == 1
+        out = capsys.readouterr().out
+        assert "FAILED   credentials       AWS does not accept the credentials (ExpiredToken" in out
+        assert "→ sign in" in out
+
+
+class TestCosts:
+    def test_what_is_counted_is_what_is_billed(self, aws: Emulator, executor: Executor) -> None:
+        reported = len(aws.functions.books.reports)
+        futures = executor.map(time.sleep, [0.4] * 6)
+        futures.results(timeout=PATIENCE)
+        executor.session.monitor.flush(PATIENCE)
+        cost = futures.cost
+        billed = aws.functions.books.reports[reported:]
+        assert len(billed) == 6
+        # An outcome says what was billed before it was written; what comes after is taken for 0.03 s.
+        assert cost.gb_seconds == pytest.approx(sum(report.gb_seconds for report in billed), abs=6 * 0.06 * SIZE / 1024)
+        requests = aws.requests
+        assert cost.requests["invoke"] == requests.count("Invoke")
+        assert cost.requests["put"] == requests.count("PutObject")
+        assert cost.requests["list"] == requests.count("ListObjectsV2")
+        assert cost.requests["get"] == requests.count("GetObject", caller="client")
+
+    def test_a_new_environments_start_is_billed(self, aws: Emulator) -> None:
+        aws.install(Stack(name="fresh"), memory_mb=(SIZE,))
+        with aws_executor("fresh", progress=False) as executor:
+            futures = executor.map(time.sleep, [0.1])
+            futures.results(timeout=PATIENCE)
+            [report] = [one for one in aws.functions.books.reports if one.function == f"fresh-{SIZE}"]
+            assert report.init_ms > 0
+            assert futures.cost.gb_seconds == pytest.approx(report.gb_seconds, abs=0.1 * SIZE / 1024)
