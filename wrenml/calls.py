@@ -26,6 +26,7 @@ class Invocation:
     first: int
     count: int
     attempt: int
+    sent: float = 0.0  # monotonic seconds
     gone: set[int] | None = None  # calls that were lost one by one, and are this invocation's no longer
 
     @property
@@ -51,6 +52,7 @@ class Calls:
     """
 
     __slots__ = (
+        "_backups",
         "_blame",
         "_in_flight",
         "_infra_retries",
@@ -68,6 +70,7 @@ class Calls:
         self._in_flight: dict[tuple[int, int], Invocation] = {}
         self._settled = bytearray()
         self._blame: dict[int, int] = {}
+        self._backups = 0
         self.total = 0
         self.settled = 0
         self.duplicates = 0
@@ -182,9 +185,29 @@ class Calls:
         return bool(self._left(invocation))
 
     def _left(self, invocation: Invocation) -> list[int]:
+        """The calls that an invocation alone answers for: unsettled, not lost, and in no backup either."""
         gone = invocation.gone or ()
         calls = range(invocation.first, invocation.stop)
-        return [call for call in calls if not self._settled[call] and call not in gone]
+        left = [call for call in calls if not self._settled[call] and call not in gone]
+        if left and self._backups:
+            twins = [i for i in self._in_flight.values() if i is not invocation and i.first < invocation.stop]
+            return [call for call in left if not any(i.first <= call < i.stop for i in twins)]
+        return left
+
+    def back_up(self, invocation: Invocation) -> Invocation | None:
+        """Start the calls of an invocation a second time; None if that was done already."""
+        name = (invocation.first, invocation.attempt + 1)
+        if name in self._in_flight or (invocation.first, invocation.attempt - 1) in self._in_flight:
+            return None
+        backup = self._in_flight[name] = Invocation(invocation.first, invocation.count, invocation.attempt + 1)
+        self._backups += 1
+        return backup
+
+    def twins(self, invocation: Invocation) -> list[Invocation]:
+        """Other invocations of the same calls that are in flight."""
+        if not self._backups:
+            return []
+        return [i for i in self._in_flight.values() if i is not invocation and i.first == invocation.first]
 
     def lose(self, invocation: Invocation, call: int, *, blame: bool) -> bool:
         """Decide about one lost call of an invocation that goes on; False if it is given up.

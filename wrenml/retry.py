@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BATCH_SECONDS", "backoff", "batch_size", "is_short", "part_size"]
+__all__ = ["BATCH_SECONDS", "backoff", "backup_due", "batch_size", "is_short", "most_backups", "part_size"]
 
 BATCH_SECONDS = 0.012
 CALL_OVERHEAD = 3e-6
@@ -76,3 +76,23 @@ def part_size(count: int, call_seconds: float | None) -> int:
 def is_short(*, call_seconds: float | None, batch: int) -> bool:
     """Whether a worker may have a second request waiting: its first is over before anybody else could be free."""
     return call_seconds is not None and call_seconds * batch < 2 * BATCH_SECONDS
+
+
+def backup_due(waited: float, median: float, *, settled: int, total: int) -> bool:
+    """Whether a call is so much slower than others that it is worth starting a second time.
+
+    Parameters
+    ----------
+    waited : float
+        Seconds since it was sent.
+    median : float
+        Of the calls that have ended, seconds.
+    settled, total : int
+        Calls of the job: nine in ten must have ended.
+    """
+    return settled * 10 >= total * 9 and waited > max(3 * median, 5.0)
+
+
+def most_backups(total: int) -> int:
+    """How many backup calls a job may have: one in twenty, at least one."""
+    return max(1, total // 20)

@@ -212,6 +212,7 @@ class Session:
             max_in_flight=options.max_in_flight,
             depth=0 if here is None else here.depth,
             progress=options.progress,
+            speculate=options.speculate,
         )
         key = auth.job_key(self.root.key, manifest.job)
         job = Job(manifest, key, spec, self.storage, plan, self)

@@ -65,6 +65,19 @@ def test_a_duplicate_event_changes_nothing(aws: MockedAWS) -> None:
         assert executor.attach(futures.id).results(timeout=PATIENCE) == [1, 4, 9]
 
 
+@pytest.mark.slow
+def test_a_straggler_gets_a_backup_and_the_first_outcome_counts(aws: MockedAWS) -> None:
+    with cloud_executor(aws) as executor:
+        aws.drop_next()
+        before = aws.requests["lambda.Invoke"]
+
+        futures = executor.map(samples.square, range(20), speculate=True)
+
+        assert futures.results(timeout=PATIENCE) == [x * x for x in range(20)]
+        assert aws.requests["lambda.Invoke"] - before == 21
+        assert executor.session.monitor.wait_until_idle(PATIENCE)
+
+
 @pytest.mark.parametrize(
     ("deed", "kind"), [("crash", WorkerCrashed), ("memory", WorkerOutOfMemory), ("timeout", CallTimeout)]
 )

@@ -115,3 +115,23 @@ def test_one_call_of_an_invocation_is_lost() -> None:
     assert calls.end(invocation)
     again = taken(calls, 3)
     assert (again.first, again.count, again.attempt) == (1, 1, 2)
+
+
+def test_a_backup_takes_the_place_of_what_it_backs() -> None:
+    calls = Calls()
+    calls.add(2)
+    first = taken(calls, 2)
+    backup = calls.back_up(first)
+    assert backup is not None
+    assert (backup.first, backup.count, backup.attempt) == (0, 2, 2)
+    assert calls.back_up(first) is None
+    assert calls.back_up(backup) is None
+    assert calls.twins(first) == [backup]
+
+    losses = calls.lost(first, None)
+
+    assert losses == ((), ())
+    assert not calls.has_pending
+    assert calls.owes(backup)
+    assert calls.lost(backup, None).again == (0, 1)
+    assert taken(calls, 2).attempt == 3

@@ -65,6 +65,7 @@ class Plan(NamedTuple):
     max_in_flight: int | None = None
     depth: int = 0
     progress: bool | None = None
+    speculate: bool = False
 
 
 class Port(Protocol):
@@ -137,6 +138,7 @@ class Job:
         self.closed = False
         self.queued = False  # whether the monitor comes to its calls of its own accord
         self.broken: Exception | None = None
+        self.hopeless = False  # all that is left was given up
         self.call_seconds: float | None = None
         self.batch = 1
         self.in_flight = 0

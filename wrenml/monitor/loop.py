@@ -16,54 +16,42 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from itertools import pairwise
-from typing import cast
 
-from wrenml import auth
 from wrenml.calls import Invocation
 from wrenml.crew import Crew
 from wrenml.errors import (
     AuthenticationError,
-    CallCancelled,
-    CallTimeout,
     ExecutorClosedError,
     StorageError,
     WireError,
     WorkerCrashed,
-    WorkerLost,
-    WorkerOutOfMemory,
     WrenmlError,
 )
-from wrenml.events import CallsRetried, CallsSettled, Event, Hook, JobEnded
-from wrenml.futures import Raw
+from wrenml.events import CallsSettled, Event, Hook, JobEnded
 from wrenml.invoke.base import Event as Arrival
 from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
 from wrenml.monitor import spending
 from wrenml.monitor.arguments import Chunk
 from wrenml.monitor.deliver import deliver, settle_many
 from wrenml.monitor.job import Job, Origin
+from wrenml.monitor.losing import Losing
 from wrenml.monitor.outcomes import (
-    CLIENT,
-    ClientFrame,
     check_place,
-    client_frame,
     known_frames,
-    read_outcome,
-    store,
     write_journal,
 )
+from wrenml.monitor.speculating import Speculation
 from wrenml.monitor.telling import Telling
 from wrenml.monitor.writing import Writing, write_job
 from wrenml.outcome import parse_frame
 from wrenml.retry import batch_size, is_short
-from wrenml.storage.base import Buffer, Commit
+from wrenml.storage.base import Buffer
 
 __all__ = ["Monitor"]
 
 _log = logging.getLogger("wrenml")
 
 _WRITERS = 8
-# So many calls lost before they ran, and no success: the fault is not theirs, and the others would be lost too.
-_HOPELESS = 5
 
 
 class Monitor:
@@ -86,6 +74,7 @@ class Monitor:
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
         self._ready: deque[Job] = deque()
+        self._speculations: dict[str, Speculation] = {}
         self._writing = Writing(self._lock)
         self._writers = Crew(_WRITERS, "wrenml-write")
         self._telling = Telling(self._lock)
@@ -94,6 +83,7 @@ class Monitor:
         self._refusal: WrenmlError | None = None
         self._asleep = False
         self._idle = threading.Condition(self._lock)
+        self._losing = Losing(self._lock, self._telling, self._writers, self._queue, self._end_if_over)
 
     # For the executor
 
@@ -113,6 +103,8 @@ class Monitor:
             if self._refusal is not None:
                 raise self._refusal.with_traceback(None)
             self._jobs[job.id] = job
+            if job.plan.speculate and job.remote:
+                self._speculations.setdefault(job.id, Speculation(job))
             if job.calls.unsettled:
                 self._queue(job)
             if job.calls.total or not job.remote:
@@ -187,7 +179,7 @@ class Monitor:
                 return 0
             job.tally.cancelled += len(cancelled)
             self._telling.owe(settle_many(job, [(call, None) for call in cancelled]))
-            self._note_cancelled(job, cancelled)
+            self._losing.cancel(job, cancelled)
             for invocation in job.calls.in_flight:
                 self._cancel_running(job, invocation, set(cancelled))
             self._telling.note(CallsSettled(job.id, 0, 0, len(cancelled), 0.0))
@@ -196,14 +188,6 @@ class Monitor:
                 self._invoker.wake()
         self._telling.tell()
         return len(cancelled)
-
-    def _note_cancelled(self, job: Job, calls: list[int]) -> None:
-        if job.remote:
-            job.cancelled.update(calls)
-            self._writers.run(partial(_write_state, job))
-            return
-        for frame in client_frame(job, calls, CallCancelled()):
-            store(job, frame.first, [frame.data])
 
     def _cancel_running(self, job: Job, invocation: Invocation, cancelled: set[int]) -> None:
         name = (job.id, invocation.first, invocation.attempt)
@@ -226,7 +210,7 @@ class Monitor:
     def fail(self, job: Job, calls: list[int], cause: BaseException) -> None:
         """Give calls an outcome of the client's making: this exception."""
         with self._lock:
-            self._give_up(job, calls, cause)
+            self._losing.give_up(job, calls, cause)
             self._end_if_over(job)
         self._telling.tell()
 
@@ -234,7 +218,7 @@ class Monitor:
         """Give calls the packed results that are known without running them."""
         with self._lock:
             for made in known_frames(job, found):
-                self._settle_here(job, made)
+                self._losing.settle(job, made)
         self._telling.tell()
 
     @property
@@ -297,11 +281,15 @@ class Monitor:
             for arrival in self._invoker.collect():
                 self._take(arrival)
             self._dispatch(job)
+            for speculation in list(self._speculations.values()):
+                if speculation.due <= time.monotonic():
+                    speculation.look(self._send)
         self._telling.tell()
 
     def _patience(self) -> float | None:
         with self._lock:
-            due = self._writing.due
+            due = min([one.due for one in self._speculations.values()], default=self._writing.due)
+            due = due if self._writing.due is None or due is None else min(due, self._writing.due)
             self._asleep = due is None
         return None if due is None else max(0.0, due - time.monotonic())
 
@@ -329,7 +317,7 @@ class Monitor:
         passed = 0
         while ready and passed < len(ready):
             job = ready[0]
-            if not job.calls.has_pending or job.broken or self._overspent(job):
+            if not job.calls.has_pending or job.broken or job.hopeless or self._overspent(job):
                 ready.popleft().queued = False
                 continue
             deep = is_short(call_seconds=job.call_seconds, batch=job.batch)
@@ -353,7 +341,7 @@ class Monitor:
             job.calls.end(invocation)
             calls += range(invocation.first, invocation.stop)
         # They are not stored: that would cost a request for each.
-        self._fail(job, calls, cause)
+        self._losing.fail(job, calls, cause)
         self._telling.note(CallsSettled(job.id, 0, len(calls), 0, 0.0))
         self._end_if_over(job)
         return True
@@ -375,15 +363,16 @@ class Monitor:
 
     def _send(self, job: Job, invocation: Invocation) -> None:
         job.in_flight += 1
+        invocation.sent = time.monotonic()
         try:
             request = job.request(invocation, self._invoker.carries)
             self._invoker.invoke(request, job.spec, job.limits(invocation))
             spending.count_sent(job)
         except StorageError as error:
-            self._lose(job, invocation, None, error, retry=False)
+            self._losing.lose(job, invocation, None, error, retry=False)
         except (OSError, RuntimeError) as error:
             cause = WorkerCrashed(f"no worker could be started: {error}")
-            self._lose(job, invocation, None, cause, retry=False)
+            self._losing.lose(job, invocation, None, cause, retry=False)
         except BaseException:  # an interrupt; the calls may be those of another job
             name = (job.id, invocation.first, invocation.attempt)
             self._end_request(job, invocation, RequestOver(name, invocation.first))
@@ -402,7 +391,7 @@ class Monitor:
         elif isinstance(arrival, RequestOver):
             self._end_request(job, invocation, arrival)
         elif arrival.blame:
-            self._lose(job, invocation, arrival.suspect, arrival.cause, retry=arrival.retry)
+            self._losing.lose(job, invocation, arrival.suspect, arrival.cause, retry=arrival.retry)
         else:
             self._end_request(job, invocation, RequestOver(arrival.name, invocation.first))
 
@@ -424,23 +413,10 @@ class Monitor:
         self._telling.owe(callbacks)
         if succeeded or failed:
             self._telling.note(CallsSettled(job.id, succeeded, failed, 0, seconds, spending.spent(job)))
+            if job.id in self._speculations:
+                self._speculations[job.id].took(seconds, succeeded + failed)
         for call, cause in lost.items():
-            self._lose_call(job, invocation, call, cause)
-
-    def _lose_call(self, job: Job, invocation: Invocation, call: int, cause: BaseException) -> None:
-        """Decide about a call whose worker lives and says that it did not come to an end with it."""
-        if isinstance(cause, WorkerOutOfMemory) and not job.limits(invocation).last:
-            job.outgrow(call)
-            blame = False
-        else:
-            # There was no time for it, since others took that. An invocation that settles nothing has no such excuse.
-            blame = type(cause) not in {WorkerLost, CallTimeout} or not job.calls.any_settled(invocation)
-        if job.calls.lose(invocation, call, blame=blame):
-            job.tally.retried += 1
-            self._telling.note(CallsRetried(job.id, 1, str(cause).partition("\n")[0]))
-            self._queue(job)
-        else:
-            self._give_up_lost(job, [call], call, cause)
+            self._losing.lose_call(job, invocation, call, cause)
 
     def _end_request(self, job: Job, invocation: Invocation, over: RequestOver) -> None:
         if over.next_call < invocation.stop and job.calls.give_back(invocation, over.next_call):
@@ -451,86 +427,22 @@ class Monitor:
         job.in_flight -= 1
         spending.count_end(job, invocation)
         job.forget_key(invocation)
+        for twin in job.calls.twins(invocation):
+            if job.calls.all_settled(twin.first, twin.stop):
+                self._invoker.cancel((job.id, twin.first, twin.attempt), None)
         if job.calls.owes(invocation):
             cause = WorkerCrashed("the worker's report of these calls was refused (the log says why); run them again.")
-            self._lose(job, invocation, None, cause, counted=True)
+            self._losing.lose(job, invocation, None, cause, counted=True)
             return
         job.arguments.trim(job.calls.all_settled)
         self._end_if_over(job)
-
-    def _lose(
-        self,
-        job: Job,
-        invocation: Invocation,
-        suspect: int | None,
-        cause: BaseException,
-        *,
-        retry: bool = True,
-        counted: bool = False,
-    ) -> None:
-        if not counted:
-            job.in_flight -= 1
-            spending.count_end(job, invocation)
-        outgrown = isinstance(cause, WorkerOutOfMemory) and suspect is not None and not job.limits(invocation).last
-        if outgrown:
-            job.outgrow(cast("int", suspect))
-        losses = job.calls.lost(invocation, suspect, retry=retry, counted=not outgrown)
-        if losses.again:
-            self._queue(job)
-            job.tally.retried += len(losses.again)
-            self._telling.note(CallsRetried(job.id, len(losses.again), str(cause).partition("\n")[0]))
-        if losses.given_up:
-            self._give_up_lost(job, list(losses.given_up), suspect, cause)
-        self._end_if_over(job)
-
-    def _give_up_lost(self, job: Job, calls: list[int], suspect: int | None, cause: BaseException) -> None:
-        times = max(job.calls.attempts_blamed(call) for call in calls)
-        allowed = job.manifest.infra_retries
-        if times > allowed:
-            cause.add_note(f"wrenml: attempts: {times}, which is all that infra_retries={allowed} allows")
-        if suspect is None:
-            job.tally.lost += len(calls)
-            if job.tally.lost >= _HOPELESS and not job.tally.succeeded:
-                cause.add_note(f"wrenml: {job.tally.lost} calls ended so and none succeeded; the others were given up")
-                calls = [call for call in range(job.calls.total) if not job.calls.is_settled(call)]
-        self._give_up(job, calls, cause)
-
-    def _give_up(self, job: Job, calls: list[int], cause: BaseException) -> None:
-        for made in client_frame(job, calls, cause, single=job.remote):
-            if job.remote:
-                self._writers.run(partial(self._settle_there, job, made))
-            else:
-                self._settle_here(job, made)
-
-    def _settle_there(self, job: Job, made: ClientFrame) -> None:
-        """Settle a call in a bucket: what lies there first is its outcome, perhaps that of a worker after all."""
-        known = store(job, made.first, [made.data])
-        found = None if known.settled else read_outcome(job, known.key)
-        with self._lock:
-            if found is None:
-                self._deliver_made(job, made, known)
-            else:
-                callbacks, succeeded, failed, seconds, _ = deliver(job, found.frame, found)
-                self._telling.owe(callbacks)
-                self._telling.note(CallsSettled(job.id, succeeded, failed, 0, seconds))
-            self._end_if_over(job)
-        self._telling.tell()
-
-    def _settle_here(self, job: Job, made: ClientFrame) -> None:
-        self._deliver_made(job, made, store(job, made.first, [made.data]))
-
-    def _deliver_made(self, job: Job, made: ClientFrame, commit: Commit) -> None:
-        key = auth.label_key(job.key, CLIENT)
-        frame = parse_frame(made.data, job.id, lambda first, attempt: auth.invocation_key(key, first, attempt))
-        callbacks, succeeded, failed, _, _ = deliver(job, frame, Origin(frame, commit.key, commit.start))
-        self._telling.owe(callbacks)
-        self._telling.note(CallsSettled(job.id, succeeded, failed, 0, 0.0))
 
     def _end_if_over(self, job: Job) -> None:
         if not job.calls.unsettled:
             self._idle.notify_all()
         if job.over and self._jobs.pop(job.id, None) is not None:
             job.ended = time.monotonic()
+            self._speculations.pop(job.id, None)
             self._telling.note(JobEnded(job.id, job.ended - job.started, cost=job.cost))
 
     def _break(self, error: BaseException) -> None:
@@ -544,26 +456,12 @@ class Monitor:
         """Settle what is left of a job without storing it: nothing else can be relied on any more."""
         with self._lock:
             job.broken = error
-            self._fail(job, range(job.calls.total), error)
+            self._losing.fail(job, range(job.calls.total), error)
             self._jobs.pop(job.id, None)
             self._idle.notify_all()
-
-    def _fail(self, job: Job, calls: Iterable[int], error: WrenmlError) -> None:
-        """Settle calls without storing that."""
-        failure: dict[str, object] = {"kind": "lost", "type": type(error).__name__, "message": str(error)}
-        rest = [call for call in calls if job.calls.settle(call)]
-        job.tally.failed += len(rest)
-        self._telling.owe(settle_many(job, [(call, Raw(b"", 0, 0, error, failure)) for call in rest]))
 
     def tell(self, event: Event) -> None:
         """Give an event to the hooks."""
         with self._lock:
             self._telling.note(event)
         self._telling.tell()
-
-
-def _write_state(job: Job) -> None:
-    try:
-        job.write_state()
-    except StorageError as error:
-        _log.warning("wrenml: workers of job %s do not learn that calls were cancelled: %s", job.id, error)

@@ -37,6 +37,7 @@ class JobWatch:
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
         self._missing: dict[int, Flight] = {}
+        self._behind: dict[int, list[Flight]] = {}  # invocations that have a backup
         self._reading: set[int] = set()
 
     @property
@@ -53,7 +54,10 @@ class JobWatch:
         """Wait for a flight's parts."""
         size = max(1, flight.request.part)
         flight.missing = set(range(flight.request.first, flight.stop, size))
-        self._missing.update(dict.fromkeys(flight.missing, flight))
+        for part in flight.missing:
+            if part in self._missing:
+                self._behind.setdefault(part, []).append(self._missing[part])
+            self._missing[part] = flight
 
     def drop(self, flight: Flight) -> None:
         """Wait for none of a flight's parts any more."""
@@ -61,6 +65,9 @@ class JobWatch:
             if self._missing.get(part) is flight:
                 del self._missing[part]
                 self._reading.discard(part)
+                others = [one for one in self._behind.pop(part, ()) if not one.over]
+                if others:  # what it was a backup of may still come
+                    self._missing[part] = others[0]
 
     def arrived(self, flight: Flight, part: int) -> bool:
         """Take note that a part was read; True if that was the flight's last."""
@@ -68,6 +75,8 @@ class JobWatch:
         if self._missing.get(part) is flight:
             del self._missing[part]
         flight.missing.discard(part)
+        for other in self._behind.pop(part, ()):
+            other.missing.discard(part)
         return not flight.missing
 
     def expect(self, flight: Flight, part: int) -> None:
