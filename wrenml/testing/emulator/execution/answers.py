@@ -38,8 +38,12 @@ class Fault(NamedTuple):
     @classmethod
     def of_platform(cls, kind: str, message: str, request_id: str) -> Fault:
         """Report what Lambda itself noticed, in its words."""
-        text = f"RequestId: {request_id} Error: {message}"
-        return cls(kind, json.dumps({"errorType": kind, "errorMessage": text}).encode())
+        return cls.of_platform_alone(kind, f"RequestId: {request_id} Error: {message}")
+
+    @classmethod
+    def of_platform_alone(cls, kind: str, message: str) -> Fault:
+        """Report it without the request's id."""
+        return cls(kind, json.dumps({"errorType": kind, "errorMessage": message}, separators=(",", ":")).encode())
 
 
 def refusal(status: int, error: str, message: str, request_id: str) -> Answer:

@@ -113,7 +113,7 @@ class Environment:
             return await self._failed(event, self._ending(process, event.request_id))
         if posted.what == "response":
             return Ran(posted.body)
-        fault = _too_large() if posted.what == "too large" else _posted_fault(posted, event.request_id)
+        fault = _too_large() if posted.what == "too large" else _posted_fault(posted)
         return Ran(fault.body, fault)
 
     async def _failed(self, event: Event, fault: Fault) -> Ran:
@@ -149,7 +149,7 @@ class Environment:
     def _ending(self, process: Process, request_id: str) -> Fault:
         """Say why a process gave no sign."""
         if not process.api.posted.empty():
-            return _posted_fault(process.api.posted.get_nowait(), request_id)
+            return _posted_fault(process.api.posted.get_nowait())
         if process.exit_code is None:
             return Fault.of_platform("Sandbox.Timedout", self._timeout_message, request_id)
         return Fault.of_platform("Runtime.ExitError", _exit_message(process.exit_code), request_id)
@@ -169,18 +169,14 @@ def _exit_message(code: int) -> str:
 
 
 def _too_large() -> Fault:
-    kind = "Function.ResponseSizeTooLarge"
     message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
-    return Fault(kind, json.dumps({"errorType": kind, "errorMessage": message}).encode())
+    return Fault.of_platform_alone("Function.ResponseSizeTooLarge", message)
 
 
-def _posted_fault(posted: Posted, request_id: str) -> Fault:
-    """Read an error that the runtime posted; one of the init phase does not know whose it is."""
+def _posted_fault(posted: Posted) -> Fault:
+    """Read an error that the runtime posted."""
     try:
-        body = json.loads(posted.body)
-        kind = body["errorType"] or posted.kind
+        kind = json.loads(posted.body)["errorType"] or posted.kind
     except (KeyError, TypeError, ValueError):
-        return Fault(posted.kind or "Runtime.Unknown", posted.body)
-    if not body.get("requestId"):
-        body["requestId"] = request_id
-    return Fault(kind, json.dumps(body).encode())
+        kind = posted.kind or "Runtime.Unknown"
+    return Fault(kind, posted.body)

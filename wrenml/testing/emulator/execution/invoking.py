@@ -7,6 +7,7 @@ import json
 from base64 import b64decode
 from typing import Literal, NamedTuple
 
+from wrenml.errors import WrenmlError
 from wrenml.testing.emulator.execution.answers import Answer, refusal, throttled
 from wrenml.testing.emulator.execution.concurrency import Concurrency
 from wrenml.testing.emulator.execution.environments import Event
@@ -90,7 +91,7 @@ class Invoking:
             return throttled(reason, request_id)
         try:
             ran, tail = await self._runner.run(order)
-        except OSError as error:
+        except (OSError, WrenmlError) as error:
             return refusal(_BROKEN, "ServiceException", f"The environment does not start: {error}", request_id)
         finally:
             self._concurrency.leave(name)

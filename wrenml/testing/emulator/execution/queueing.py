@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from wrenml.errors import WrenmlError
 from wrenml.testing.emulator.execution.concurrency import Concurrency
 from wrenml.testing.emulator.execution.environments import Event, Ran
 from wrenml.testing.emulator.execution.running import Order, Runner
@@ -161,7 +162,7 @@ class EventQueue:
         queued.running = True
         try:
             queued.ran, _ = await self._runner.run(order, queued.expires)
-        except OSError:  # a TimeoutError, too: then its age is exceeded
+        except (OSError, WrenmlError):  # a TimeoutError, too: then its age is exceeded
             return False
         finally:
             queued.running = False
