@@ -156,7 +156,7 @@ def test_a_cell_that_kills_its_worker_is_a_row_that_failed() -> None:
             search.fit(X, Y)
         assert "2 fits failed out of a total of 4" in str(given[0].message)
         assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
-        errors = [each.error for each in search.evaluated_ if each.params["deed"] is die]
+        errors = [each.error for each in search.evaluated if each.params["deed"] is die]
         assert len(errors) == 2
         assert all(str(error).startswith("wrenml.errors.") for error in errors)
         search.set_params(error_score="raise", param_grid={"deed": [die]}, cv=[next(KFold(2).split(X))])
@@ -265,7 +265,7 @@ def test_leaving_the_stream_stops_the_search() -> None:
             assert each.params["deed"] is None
             break
     assert not hasattr(search, "cv_results_")
-    assert len(search.evaluated_) >= 1
+    assert len(search.evaluated) >= 1
 
 
 def test_an_interrupted_search_keeps_what_it_has(two_workers: wrenml.Executor, eventually: Callable[..., None]) -> None:
@@ -274,12 +274,12 @@ def test_an_interrupted_search_keeps_what_it_has(two_workers: wrenml.Executor, e
 
     search = ours.GridSearchCV(Stub(), {"value": [0, 1, 2], "deed": [None]}, cv=2, executor=two_workers)
     search.set_params(cache="interrupted", param_grid=[search.param_grid, {"value": [3], "deed": [hang]}])
-    search.evaluated_ = []
+    search.evaluated = []
     main = threading.main_thread().ident
     assert main is not None
 
     def interrupt() -> None:
-        eventually(lambda: len(search.evaluated_) == 6)
+        eventually(lambda: len(search.evaluated) == 6)
         signal.pthread_kill(main, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
@@ -289,7 +289,7 @@ def test_an_interrupted_search_keeps_what_it_has(two_workers: wrenml.Executor, e
     thread.join()
     assert len(search.to_frame()) == 6
     search.set_params(param_grid={"value": [0, 1, 2], "deed": [None]}).fit(X, Y)
-    assert all(each.reused for each in search.evaluated_)
+    assert all(each.reused for each in search.evaluated)
 
 
 # Keeping
@@ -297,10 +297,10 @@ def test_an_interrupted_search_keeps_what_it_has(two_workers: wrenml.Executor, e
 
 def test_a_larger_grid_fits_only_what_is_new(inline: wrenml.Executor) -> None:
     small = ours.GridSearchCV(SVC(), {"C": [1, 10]}, cv=3, executor=inline, cache="grown").fit(X, Y)
-    assert not any(each.reused for each in small.evaluated_)
+    assert not any(each.reused for each in small.evaluated)
     large = ours.GridSearchCV(SVC(), {"C": [0.1, 1, 10]}, cv=3, executor=inline, cache="grown").fit(X, Y)
-    assert {each.params["C"] for each in large.evaluated_ if each.reused} == {1, 10}
-    assert {each.params["C"] for each in large.evaluated_ if not each.reused} == {0.1}
+    assert {each.params["C"] for each in large.evaluated if each.reused} == {1, 10}
+    assert {each.params["C"] for each in large.evaluated if not each.reused} == {0.1}
     fresh = ours.GridSearchCV(SVC(), {"C": [0.1, 1, 10]}, cv=3, executor=inline).fit(X, Y)
     for name in ("split0_test_score", "mean_test_score", "rank_test_score"):
         np.testing.assert_array_equal(large.cv_results_[name], fresh.cv_results_[name])
@@ -329,8 +329,8 @@ def test_what_depends_on_anything_else_is_not_reused(changed: str, inline: wrenm
         return search.fit(data, target, **more)
 
     fit(other=False)
-    assert all(each.reused for each in fit(other=False).evaluated_)
-    assert not any(each.reused for each in fit(other=True).evaluated_)
+    assert all(each.reused for each in fit(other=False).evaluated)
+    assert not any(each.reused for each in fit(other=True).evaluated)
 
 
 def test_failed_fits_are_tried_again(inline: wrenml.Executor) -> None:
@@ -339,7 +339,7 @@ def test_failed_fits_are_tried_again(inline: wrenml.Executor) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             search.fit(X, Y)
-    assert {each.params["C"] for each in search.evaluated_ if each.reused} == {1}
+    assert {each.params["C"] for each in search.evaluated if each.reused} == {1}
 
 
 KILLED = """

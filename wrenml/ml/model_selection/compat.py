@@ -13,6 +13,8 @@ from typing import Any
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator
 
+from wrenml.ml.model_selection.indexing import count
+
 __all__ = [
     "best_index",
     "callbacks_of",
@@ -21,6 +23,7 @@ __all__ = [
     "check_refit",
     "constraints",
     "fitting",
+    "halves",
     "has_callbacks",
     "metrics_of",
     "propose",
@@ -101,6 +104,8 @@ def splitter_is(search: Any, splitter: Any) -> None:
 
 def check_inputs(search: Any, X: Any, y: Any, split_params: Mapping[str, Any]) -> None:
     """Have a search check its data."""
+    if halves(search):
+        search._n_samples_orig = count(X)  # noqa: SLF001
     search._check_input_parameters(X=X, y=y, split_params=split_params)  # noqa: SLF001
 
 
@@ -119,6 +124,11 @@ def best_index(search: Any, metric: Any, results: Mapping[str, Any]) -> int:
     """Return the number of the best candidate."""
     index: int = search._select_best_index(search.refit, metric, results)  # noqa: SLF001
     return index
+
+
+def halves(search: Any) -> bool:
+    """Whether a search proposes candidates in rounds of more and more resources."""
+    return hasattr(search, "aggressive_elimination")
 
 
 def propose(search: Any, evaluate: Evaluate, context: Any) -> None:

@@ -61,7 +61,7 @@ class Search:
         self.watch = watch
         plan = planned(search.executor, type(search).__name__, search.estimator, search.n_jobs)
         self.plan = plan if watch is None else replace(plan, started=watch.started)
-        search.evaluated_ = []
+        search.evaluated = []
         self.cv = check_cv(search.cv, self.y, classifier=is_classifier(search.estimator))
         compat.splitter_is(search, self.cv)
         split = self.routed.splitter.split
@@ -182,7 +182,7 @@ class Search:
 
     def _note(self, cell: Cell, params: Mapping[str, Any], *, reused: bool = False) -> None:
         evaluated = Evaluated.of(cell, dict(params), reused=reused)
-        self.search.evaluated_.append(evaluated)
+        self.search.evaluated.append(evaluated)
         if self.watch is not None:
             self.watch.found.put(evaluated)
 
@@ -212,7 +212,7 @@ class Search:
             metric = search.refit
         if search.refit or not search.multimetric_:
             search.best_index_ = compat.best_index(search, metric, self.results)
-            if not callable(search.refit):
+            if not callable(search.refit) or compat.halves(search):
                 search.best_score_ = self.results[f"mean_test_{metric}"][search.best_index_]
             search.best_params_ = self.results["params"][search.best_index_]
         if search.refit:
@@ -244,11 +244,11 @@ class CellSearch:
 
     Attributes
     ----------
-    evaluated_ : list of Evaluated
+    evaluated : list of Evaluated
         What was evaluated, as it came; what a failed or interrupted search had is there too.
     """
 
-    evaluated_: list[Evaluated]
+    evaluated: list[Evaluated]
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Evaluate all candidates, and fit the best to all data.
@@ -293,7 +293,7 @@ class CellSearch:
             A row for each candidate and split: parameters, scores, times in seconds, the traceback of a fit that
             failed, and whether it was found in the cache.
         """
-        return frame(self.evaluated_)
+        return frame(self.evaluated)
 
 
 @compat.with_callbacks  # type: ignore[untyped-decorator]

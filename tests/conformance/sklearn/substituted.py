@@ -1,0 +1,58 @@
+"""A pytest plugin: scikit-learn's tests meet wrenml's classes and functions under scikit-learn's names.
+
+The names are replaced in scikit-learn's modules before its test modules import them. Cells run on two local workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+import sklearn.experimental.enable_halving_search_cv  # there are such classes only then
+import sklearn.model_selection
+import sklearn.model_selection._search
+import sklearn.model_selection._search_successive_halving
+import sklearn.model_selection._validation
+
+import wrenml
+import wrenml.ml.model_selection as ours
+
+_REGISTRY = "asserts on a registry in the tests' own process of estimators and scorers, which work in another"
+_INNER = "counts hooks that estimators call inside their fit, which runs in another process; see the how-to"
+
+EXCLUDED = {
+    "test_cross_val_score_score_func": "counts the calls of a scorer in the tests' own process",
+    "test_learning_curve_exploit_incremental_learning_routing": _REGISTRY,
+    "test_multi_metric_search_forwards_metadata": _REGISTRY,
+    "test_search_callbacks_propagation": _INNER,
+    "test_validation_functions_routing": _REGISTRY,
+}
+
+_stack = contextlib.ExitStack()
+
+
+def pytest_configure() -> None:
+    executor = _stack.enter_context(wrenml.local_executor(workers=2))
+    # What is not given an executor takes the default one: here the same for all tests.
+    wrenml.default_executor = lambda: executor  # type: ignore[assignment,misc]
+    modules = (
+        sklearn.model_selection,
+        sklearn.model_selection._search,  # noqa: SLF001  # where the tests import them from
+        sklearn.model_selection._search_successive_halving,  # noqa: SLF001
+        sklearn.model_selection._validation,  # noqa: SLF001
+    )
+    for name in ours.__all__:
+        for module in modules:
+            if hasattr(module, name):
+                setattr(module, name, getattr(ours, name))
+
+
+def pytest_unconfigure() -> None:
+    _stack.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        reason = EXCLUDED.get(item.name.partition("[")[0])
+        if reason is not None:
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
