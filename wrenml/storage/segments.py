@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from wrenml.storage.base import Buffer
 from wrenml.storage.bulk import lock
@@ -71,5 +71,5 @@ class Segment:
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def __del__(self) -> None:
-        os.close(self._fd)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        close(self._fd)  # at the interpreter's end the module may be empty already
