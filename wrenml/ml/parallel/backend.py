@@ -153,6 +153,10 @@ class WrenmlBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib ships 
             self._dispatchers[callback.parallel] = dispatcher
         dispatcher.submit(func, callback)
 
+    def apply_async(self, func: Batch, callback: Any = None) -> None:
+        """What joblib called `submit` before 1.5."""
+        self.submit(func, callback)
+
     def retrieve_result_callback(self, out: Outcome) -> Any:
         """The results of a batch; warns, prints and raises what it warned of, printed and raised."""
         return out.open()
