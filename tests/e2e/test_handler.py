@@ -103,6 +103,14 @@ def test_an_exception_comes_back_as_its_own_type(environment: LambdaEnvironment,
     assert half == 0.5
 
 
+def test_a_call_does_not_know_where_events_come_from(environment: LambdaEnvironment, new_job: NewJob) -> None:
+    job = new_job(os.environ.get, ["AWS_LAMBDA_RUNTIME_API", "AWS_DEFAULT_REGION"])
+
+    run(environment, job)
+
+    assert job.values() == [None, "us-east-1"]
+
+
 def test_what_a_call_prints_is_in_its_outcome(environment: LambdaEnvironment, new_job: NewJob) -> None:
     job = new_job(print, ["first", "second"])
 

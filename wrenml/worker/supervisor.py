@@ -101,6 +101,8 @@ class Child:
             with contextlib.suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         variables = dict.fromkeys(_THREADS, str(threads)) | os.environ
+        # Where Lambda hands out events: a call that asked there would take them from its supervisor.
+        variables.pop("AWS_LAMBDA_RUNTIME_API", None)
         if path:
             variables["PYTHONPATH"] = os.pathsep.join(path)
         arguments = [str(theirs.fileno()), str(self._marks_file), str(lifeline.reader), url, self.name.hex(), code]
