@@ -133,12 +133,14 @@ class Emulator:
         self.callers.expired.add((self.callers.user(caller) if isinstance(caller, str) else caller).access_key)
 
     def reset(self) -> None:
-        """Forget requests, faults, latencies, the clock's offset and what expired; buckets and functions stay."""
+        """Forget requests, reports, faults, settings and what expired; buckets and functions stay."""
         self.requests.clear()
         self.faults.clear()
         self.latency.clear()
         self.clock_offset = 0.0
         self.callers.expired.clear()
+        self.functions.settings.reset()
+        self.functions.books.clear()
 
     @property
     def requests(self) -> Requests:
