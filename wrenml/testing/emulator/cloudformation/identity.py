@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from wrenml.testing.emulator.cloudformation.provider import Made, Properties, Surroundings, gone
+from wrenml.testing.emulator.cloudformation.provider import Made, Properties, Surroundings, gone, or_undo
 
 __all__ = ["ManagedPolicy", "Policy", "Role"]
 
@@ -46,7 +46,8 @@ class Role:
             **optional,
         )["Role"]
         role = Made(name, {"Arn": made["Arn"], "RoleId": made["RoleId"]})
-        _set_policies(around.client("iam"), name, {}, new)
+        with or_undo(lambda: self.delete(around, role, new)):
+            _set_policies(around.client("iam"), name, {}, new)
         return role
 
     def update(self, around: Surroundings, made: Made, old: Properties, new: Properties) -> Made:

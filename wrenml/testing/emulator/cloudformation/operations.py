@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
-from wrenml.testing.emulator.cloudformation.stacks import Change, Stack
+from wrenml.testing.emulator.cloudformation.stacks import Change, Plan, Stack
 from wrenml.testing.emulator.cloudformation.template import Template, invalid
 from wrenml.testing.emulator.recording import Call
 from wrenml.testing.emulator.refusing import RefusedError, new_id, xml_answer
@@ -29,9 +29,7 @@ class ChangeSet:
 
     name: str
     arn: str
-    template: Template
-    values: Mapping[str, str]
-    tags: Mapping[str, str]
+    plan: Plan
     changes: list[Change]
     reason: str = ""
 
@@ -142,10 +140,11 @@ class CloudFormation:
         }
         values = template.values(given)
         tags = dict(zip(_members(fields, "Tags.member.{}.Key"), _members(fields, "Tags.member.{}.Value"), strict=True))
-        changes = stack.changes(template, values)
+        plan = Plan(template, values, tags)
+        changes = stack.changes(plan)
         reason = "" if changes or tags != stack.tags else _NO_CHANGES
         arn = f"arn:aws:cloudformation:{region}:{self._account}:changeSet/{fields['ChangeSetName']}/{new_id()}"
-        made = ChangeSet(fields["ChangeSetName"], arn, template, values, tags, changes, reason)
+        made = ChangeSet(fields["ChangeSetName"], arn, plan, changes, reason)
         if (name, made.name) in self._sets:
             raise RefusedError(400, "AlreadyExistsException", f"ChangeSet {made.name} already exists")
         self._stacks[name] = stack
@@ -191,8 +190,7 @@ class CloudFormation:
             raise RefusedError(
                 400, "InvalidChangeSetStatus", f"ChangeSet [{found.arn}] cannot be executed in its current status"
             )
-        roll_back = fields.get("DisableRollback") != "true"
-        stack.apply(found.template, found.values, found.tags, roll_back=roll_back)
+        stack.apply(found.plan, roll_back=fields.get("DisableRollback") != "true")
         for key in [key for key in self._sets if key[0] == stack.name]:
             del self._sets[key]
         return ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-__all__ = ["Kind", "Made", "Properties", "Surroundings", "gone"]
+__all__ = ["Kind", "Made", "Properties", "Surroundings", "gone", "or_undo"]
 
 Properties = Mapping[str, Any]
 _LONGEST_NAME = 64
@@ -79,3 +80,13 @@ def gone(act: Callable[..., object], **request: object) -> None:
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:  # noqa: PLR2004 - HTTP
             raise
+
+
+@contextmanager
+def or_undo(undo: Callable[[], object]) -> Iterator[None]:
+    """Undo what was begun if the rest of it fails."""
+    try:
+        yield
+    except BaseException:
+        undo()
+        raise

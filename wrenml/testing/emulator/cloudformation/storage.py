@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wrenml.testing.emulator.cloudformation.provider import Made, Properties, Surroundings, gone
+from wrenml.testing.emulator.cloudformation.provider import Made, Properties, Surroundings, gone, or_undo
 
 __all__ = ["Bucket", "BucketPolicy"]
 
@@ -45,7 +45,9 @@ class Bucket:
             "DomainName": f"{name}.s3.amazonaws.com",
             "RegionalDomainName": f"{name}.s3.{around.region}.amazonaws.com",
         }
-        return self.update(around, Made(name, attributes), {}, new)
+        made = Made(name, attributes)
+        with or_undo(lambda: self.delete(around, made, new)):
+            return self.update(around, made, {}, new)
 
     def update(self, around: Surroundings, made: Made, old: Properties, new: Properties) -> Made:
         """Put the settings, and take back those that are no longer said."""
