@@ -97,6 +97,21 @@ def test_an_event_that_waited_too_long_has_failed(eventually: Eventually) -> Non
         assert job.outcomes() == []
 
 
+def test_an_environment_that_cannot_start_is_a_failed_event() -> None:
+    with MockedAWS(environments=1) as aws:
+        blocked = Path(os.environ["AWS_CONFIG_FILE"]).parent / "0"
+        blocked.touch()
+        first, second = (make_job(aws, operator.neg, [1]) for _ in range(2))
+
+        answer = send(aws, first)
+        blocked.unlink()
+        send(aws, second)
+
+        assert answer["FunctionError"] == "Unhandled"
+        assert json.load(answer["Payload"])["errorType"] == "NotADirectoryError"
+        assert (first.outcomes(), second.values()) == ([], [-1])
+
+
 def test_several_sizes_share_the_environments() -> None:
     with MockedAWS(memory_mb=(3008, 512), environments=1, stack="two", region="eu-central-1") as aws:
         jobs = [make_job(aws, process_id, [0]) for _ in range(3)]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from typing import NamedTuple
 
@@ -13,7 +15,9 @@ from wrenml.storage import Storage
 from wrenml.testing.mocked.tap import WORKER, acting_as
 from wrenml.worker.remote import Remote
 
-__all__ = ["ClosedError", "Environments"]
+__all__ = ["ClosedError", "Environments", "Run"]
+
+_log = logging.getLogger("wrenml")
 
 _MOMENT = 0.05  # seconds between looks whether a thread that is told to end has ended
 
@@ -22,9 +26,13 @@ class ClosedError(BaseException):
     """The environments end: nothing of what they still run is wanted."""
 
 
+Run = Callable[[Callable[[], Remote]], bool]
+"""Does something with an environment's worker, which is started where it is asked for; False ends the environment."""
+
+
 class _Work(NamedTuple):
     memory_mb: int
-    run: Callable[[Remote], bool]
+    run: Run
 
 
 class Environments:
@@ -58,16 +66,8 @@ class Environments:
         self.closed = False
         self.cold_starts = 0
 
-    def submit(self, memory_mb: int, run: Callable[[Remote], bool]) -> None:
-        """Have an environment of that size call `run`, now or when one is free.
-
-        Parameters
-        ----------
-        memory_mb : int
-            Its memory.
-        run : callable
-            Takes the worker; returns whether the environment lives on.
-        """
+    def submit(self, memory_mb: int, run: Run) -> None:
+        """Have an environment of that memory call `run`, now or when one is free."""
         work = _Work(memory_mb, run)
         with self._lock:
             if self.closed:
@@ -133,9 +133,16 @@ class _Environment(threading.Thread):
         with acting_as(WORKER), contextlib.suppress(ClosedError):
             work = self.inbox.get()
             while work is not None:
-                if not work.run(self._worker_of(work.memory_mb)):
+                if not self._does(work):
                     self._recycle()
                 work = self._pool.next_work(self)
+
+    def _does(self, work: _Work) -> bool:
+        try:
+            return work.run(partial(self._worker_of, work.memory_mb))
+        except Exception:  # noqa: BLE001  # the next event is none of its business
+            _log.exception("wrenml: an environment of the mocked AWS failed")
+            return False
 
     def _worker_of(self, memory_mb: int) -> Remote:
         if self._worker is not None and self.memory_mb != memory_mb:

@@ -146,7 +146,7 @@ class MockedLambda:
             headers["X-Amz-Log-Result"] = b64encode(log.encode()).decode()
         return make_answer(request.url, 200, run.answer, headers)
 
-    def _run_event(self, run: _Invocation, worker: Remote) -> bool:
+    def _run_event(self, run: _Invocation, worker: Callable[[], Remote]) -> bool:
         if time.monotonic() - run.accepted > self._deployment.start_by:
             self._report(run, "EventAgeExceeded")
             return True
@@ -155,7 +155,7 @@ class MockedLambda:
             self._report(run, "RetriesExhausted")
         return goes_on
 
-    def _run(self, run: _Invocation, worker: Remote) -> bool:
+    def _run(self, run: _Invocation, worker: Callable[[], Remote]) -> bool:
         try:
             return self._handle(run, worker)
         except ClosedError:
@@ -164,7 +164,7 @@ class MockedLambda:
         finally:
             run.ended.set()
 
-    def _handle(self, run: _Invocation, worker: Remote) -> bool:
+    def _handle(self, run: _Invocation, worker: Callable[[], Remote]) -> bool:
         timeout = self._deployment.timeout
         if run.deed in _FAILURES:
             kind, text = _FAILURES[run.deed]
@@ -173,7 +173,7 @@ class MockedLambda:
             return False
         end = time.monotonic() + timeout
         try:
-            answer = worker.handle(json.loads(run.payload), lambda: int(1000 * (end - time.monotonic())))
+            answer = worker().handle(json.loads(run.payload), lambda: int(1000 * (end - time.monotonic())))
             run.answer = json.dumps(answer).encode()
         except Exception as error:  # noqa: BLE001  # Lambda reports whatever a handler raises
             run.answer, run.failed = _failure(run.id, type(error).__name__, str(error), stack=error), True

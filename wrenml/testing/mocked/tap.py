@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from email.utils import formatdate
 from typing import Any
 
 import botocore
@@ -115,7 +116,7 @@ class Tap:
 
 def make_answer(url: str, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> AWSResponse:
     """Make an answer as botocore reads it."""
-    return AWSResponse(url, status, dict(headers or {}), _Body(body))
+    return AWSResponse(url, status, {"Date": formatdate(usegmt=True), **(headers or {})}, _Body(body))
 
 
 def _nothing(_: AWSPreparedRequest) -> None:
