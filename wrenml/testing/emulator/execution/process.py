@@ -98,11 +98,12 @@ class Process:
         loop = asyncio.get_running_loop()
         task = loop.create_task(sign)
         try:
+            pause = _SOONEST
             while (left := deadline - loop.time()) > 0:
-                look = limit.enforce(self._process.pid)
-                await asyncio.wait({task, self._exit}, timeout=min(left, look), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({task, self._exit}, timeout=min(left, pause), return_when=asyncio.FIRST_COMPLETED)
                 if task.done() or self._exit.done():
                     break
+                pause = limit.enforce(self._process.pid)
             return task.result() if task.done() else None
         finally:
             task.cancel()
