@@ -27,6 +27,7 @@
     │   └── WorkerLost (BrokenExecutor)
     │       ├── WorkerCrashed
     │       └── WorkerOutOfMemory
+    ├── JobBusyError (RuntimeError)
     ├── JobNotFoundError (LookupError)
     ├── ExecutorClosedError (RuntimeError)
     └── NotSupportedError (RuntimeError)
@@ -54,6 +55,7 @@ __all__ = [
     "FunctionNotSerializable",
     "InitializerFailed",
     "InputFailed",
+    "JobBusyError",
     "JobNotFoundError",
     "KeyNotFoundError",
     "NotSupportedError",
@@ -231,6 +233,10 @@ class WorkerOutOfMemory(WorkerLost):
         super().__init__(message)
         self.memory_mb = memory_mb
         self.peak_mb = peak_mb
+
+
+class JobBusyError(WrenmlError, RuntimeError):
+    """Another client is running these calls again."""
 
 
 class JobNotFoundError(WrenmlError, LookupError):

@@ -24,6 +24,7 @@ from wrenml.monitor.arguments import Arguments, Chunk
 from wrenml.monitor.deliver import locate
 from wrenml.monitor.job import CARRIED_BYTES, Job, Plan
 from wrenml.monitor.keeping import Keeper
+from wrenml.monitor.leases import claim
 from wrenml.monitor.loop import Monitor
 from wrenml.monitor.manifest import Manifest, new_job_id
 from wrenml.monitor.records import output_of, read_arguments, read_job
@@ -367,14 +368,23 @@ class Session:
         return self._reopen, (self.storage.url, job.id, call)
 
     def run_again(self, job: Job, calls: list[int]) -> tuple[Job, list[Future[object]]]:
-        """Run calls again as a new job: the same function and options, their arguments as they were stored."""
+        """Run calls again as a new job: the same function and options, their arguments as they were stored.
+
+        Raises
+        ------
+        JobBusyError
+            If another client is doing that, for a job in a bucket.
+        """
         self.check_open()
+        fresh = new_job_id()
+        if job.remote:
+            claim(self.storage, self.root.key, job.id, fresh)
         job.arguments.write()
         stored = Arguments(job.id, b"", self.storage.put)
         for chunk in read_arguments(self.storage, job.key, job.id):
             stored.restore(chunk)
         packed = stored.pick(calls)
-        again = self.job_from(replace(job.manifest, job=new_job_id(), created=time.time()), job.spec, Options())
+        again = self.job_from(replace(job.manifest, job=fresh, created=time.time()), job.spec, Options())
         again.plan = job.plan
         again.meter = self.spending.meter(again.manifest, None if job.meter is None else job.meter.limit)
         again.cache = None if job.cache is None else job.cache.again(calls)

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from tests.support.cloud import cloud_executor
-from wrenml.errors import AccessDeniedError, CallTimeout, WorkerCrashed, WorkerLost, WorkerOutOfMemory
+from wrenml.errors import AccessDeniedError, CallTimeout, JobBusyError, WorkerCrashed, WorkerLost, WorkerOutOfMemory
 from wrenml.outcome import HEAD_SIZE
 from wrenml.storage import S3Storage
 from wrenml.testing import samples
@@ -224,6 +224,42 @@ def test_what_a_dead_clients_workers_still_finish_is_found(aws: MockedAWS, tmp_p
         gate.touch()
 
         assert attached[0].result(PATIENCE) == futures[0].result(PATIENCE)
+
+
+def test_calls_that_were_run_again_may_be_run_again(aws: MockedAWS, tmp_path: Path) -> None:
+    with cloud_executor(aws) as executor, cloud_executor(aws) as other:
+        futures = executor.map(samples.fail_first, [(str(tmp_path / "tries"), 2)])
+        assert isinstance(futures.exceptions(PATIENCE)[0], ConnectionError)
+        assert executor.session.monitor.flush(PATIENCE)
+        attached = other.attach(futures.id)
+        assert isinstance(futures.retry_failed().exceptions(PATIENCE)[0], ConnectionError)
+        assert executor.session.monitor.flush(PATIENCE)
+
+        assert attached.retry_failed().results(timeout=PATIENCE) == [3]
+
+
+def test_calls_that_another_client_runs_again_are_left_alone(aws: MockedAWS, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
+    def fail_then_wait(started: str) -> str:
+        if not Path(started).exists():
+            Path(started).touch()
+            raise ConnectionError
+        return samples.wait_for_file(str(gate))
+
+    with cloud_executor(aws) as executor, cloud_executor(aws) as other:
+        futures = executor.map(fail_then_wait, [str(tmp_path / "started")])
+        assert isinstance(futures.exceptions(PATIENCE)[0], ConnectionError)
+        assert executor.session.monitor.flush(PATIENCE)
+        attached = other.attach(futures.id)
+        running = futures.retry_failed()
+        assert executor.session.monitor.flush(PATIENCE)
+
+        with pytest.raises(JobBusyError, match=running.id):
+            attached.retry_failed()
+
+        gate.touch()
+        assert running.results(timeout=PATIENCE) == [str(gate)]
 
 
 def _until(condition: Callable[[], bool]) -> None:
