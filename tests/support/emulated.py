@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import boto3
@@ -33,10 +34,20 @@ def aws(emulator: Emulator) -> Iterator[Emulator]:
 
 
 def client(aws: Emulator, service: str) -> Client:
-    """A client that sends each request once, as it is."""
+    """A client of the user ``client`` that sends each request once, as it is."""
+    return _client(aws.url, service)
+
+
+@cache
+def _client(url: str, service: str) -> Client:
     once = {"mode": "standard", "total_max_attempts": 1}
     config = Config(retries=once, max_pool_connections=20, read_timeout=20, parameter_validation=False)
-    return boto3.session.Session().client(service, endpoint_url=aws.url, config=config)
+    return _session().client(service, endpoint_url=url, config=config)
+
+
+@cache
+def _session() -> Client:
+    return boto3.session.Session()
 
 
 def refused(act: Callable[..., object], **request: object) -> tuple[int, str]:

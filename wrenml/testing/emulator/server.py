@@ -70,6 +70,8 @@ class Emulator:
         self.callers = Callers(self.account)
         self.faults = Faults(seed)
         self._lock = Lock()
+        self._session: Any = None
+        self._clients: dict[tuple[str, str], Any] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="wrenml-aws-"))
         self._front = Front(self.account, self.callers, self.faults, self._serve)
         self._web = WebServer(self._front.answer, port)
@@ -195,8 +197,11 @@ class Emulator:
 
         caller = self.callers.user("cloudformation")
         with self._lock:
-            session = boto3.session.Session(caller.access_key, caller.secret, region_name=region)
-            return session.client(service, endpoint_url=self.url)
+            if (service, region) not in self._clients:
+                self._session = self._session or boto3.session.Session(caller.access_key, caller.secret)
+                made = self._session.client(service, region_name=region, endpoint_url=self.url)
+                self._clients[service, region] = made
+            return self._clients[service, region]
 
     def _write_record(self, bucket: str, key: str, content: bytes) -> None:
         request = Request("PUT", f"/{bucket}/{key}", {}, {"content-type": "application/json"}, content)
