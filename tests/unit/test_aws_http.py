@@ -94,6 +94,21 @@ def test_a_connection_that_the_server_closed_is_not_used(eventually: Callable[..
         pool.close()
 
 
+@pytest.mark.parametrize("slept", [60.0, -3600.0])
+def test_a_connection_that_slept_with_its_machine_is_not_used(slept: float) -> None:
+    now = [1e9]
+    with serving(echo) as server:
+        pool = Pool(Address(secure=False, host="127.0.0.1", port=server.port), Trust(), lambda: now[0])
+        pool.send(request()).read()
+        now[0] += 5
+        pool.send(request(repeatable=False)).read()
+        assert server.connections == 1
+        now[0] += slept
+        pool.send(request(repeatable=False)).read()
+        assert server.connections == 2
+        pool.close()
+
+
 def server_is_connected(server: RawServer) -> bool:
     return any(wire.fileno() >= 0 for wire in server.open)
 

@@ -75,13 +75,16 @@ class Pool:
         The server.
     trust : Trust
         Whose certificates it may show.
+    now : callable, optional
+        The wall clock, seconds: unlike others it also counts what a frozen machine slept.
     """
 
-    def __init__(self, address: Address, trust: Trust) -> None:
+    def __init__(self, address: Address, trust: Trust, now: Callable[[], float] = time.time) -> None:
         self._kept: deque[_Connection] = deque()
         self._address = address
         self._trust = trust
         self._proxy = proxy_for(address)
+        self._now = now
         self._pid = os.getpid()
 
     def send(self, request: Request) -> Answer:
@@ -150,7 +153,7 @@ class Pool:
                 connection = self._kept.pop()
             except IndexError:
                 return None
-            if connection.is_fresh():
+            if 0 <= self._now() - connection.since < _IDLE_SECONDS and not connection.is_closed():
                 return connection
             connection.close()
 
@@ -164,6 +167,7 @@ class Pool:
 
     def _keep(self, connection: _Connection) -> None:
         if self._pid == os.getpid() and len(self._kept) < CONNECTIONS:
+            connection.since = self._now()
             self._kept.append(connection)
         else:
             connection.close()
@@ -178,15 +182,13 @@ class _Connection:
     def __init__(self, wire: socket.socket) -> None:
         self._socket = wire
         self._source = cast("BinaryIO", wire.makefile("rb", buffering=_TOGETHER))
-        self._since = time.time()
+        self.since = 0.0
 
-    def is_fresh(self) -> bool:
-        # The wall clock also counts what a frozen machine slept. Something to read means: closed.
-        if not 0 <= time.time() - self._since < _IDLE_SECONDS:
-            return False
+    def is_closed(self) -> bool:
+        # Nothing was asked, so something to read means the end.
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
+        return bool(poll.poll(0))
 
     def exchange(self, head: bytes, request: Request, keep: Callable[[_Connection], None]) -> Answer:
         self._socket.settimeout(request.seconds)
@@ -194,7 +196,6 @@ class _Connection:
 
         def over(reusable: bool) -> None:  # noqa: FBT001 - called with one value only
             if reusable and not refused:
-                self._since = time.time()
                 keep(self)
             else:
                 self.close()

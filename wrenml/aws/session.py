@@ -79,6 +79,7 @@ class Session:
         if self._transport not in _TRANSPORTS:
             raise ConfigError(f"there is no transport {self._transport!r}; use one of: {', '.join(_TRANSPORTS)}")
         self._lock = RLock()
+        self._pid = os.getpid()
         self.clock = Clock()
         self._boto: dict[bool, tuple[Any, Any]] = {}
         self._clients: dict[tuple[str, int, bool], Any] = {}
@@ -110,6 +111,9 @@ class Session:
         found = self._clients.get(key)
         if found is not None:
             return found
+        if self._pid != os.getpid():
+            # A thread of the parent may have held the lock when we were forked.
+            self._lock, self._pid = RLock(), os.getpid()
         # Sessions, unlike clients, are not safe to share between threads.
         with self._lock:
             if key not in self._clients:
