@@ -54,6 +54,13 @@ def make_defaults(folder: Path) -> None:
         make_wheel(folder, name)
 
 
+def make_real(folder: Path, name: str) -> Path:
+    """A wheel of what is installed here under a name; it must be of pure Python."""
+    found = metadata.distribution(name)
+    files = [one for one in found.files or () if one.suffix == ".py" and ".dist-info" not in str(one)]
+    return make_wheel(folder, name, files={str(one): one.read_text(encoding="utf-8") for one in files})
+
+
 def pip_variables(folder: Path) -> dict[str, str]:
     """Variables that have pip look into a folder, and nowhere else."""
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_CONFIG_FILE": "/dev/null"}

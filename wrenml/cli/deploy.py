@@ -28,6 +28,7 @@ from wrenml.observe.text import plural
 __all__ = ["run_deploy", "run_destroy"]
 
 _MB = 1e6
+_ALARM = 0.10  # dollars a month
 _SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
 
@@ -58,7 +59,7 @@ def run_deploy(arguments: argparse.Namespace) -> int:
         shown = {"new": plan.new, "changes": [change._asdict() for change in plan.changes]}
         sys.stdout.write(f"{json.dumps(shown | {'deployment': deployment and asdict(deployment)})}\n")
     elif deployment is not None:
-        _show(deployment, settings)
+        _show(deployment, plan, settings)
     return Exit.DONE
 
 
@@ -132,12 +133,13 @@ def _user_file(settings: Settings) -> str:
     return os.path.join(settings.config_dir, "config.toml")
 
 
-def _show(deployment: Deployment, settings: Settings) -> None:
+def _show(deployment: Deployment, plan: Plan, settings: Settings) -> None:
     sizes = ", ".join(f"{size:,} MB" for size in deployment.memory_mb)
+    idle = f"${_ALARM * 2 * len(deployment.memory_mb):.2f} a month, for its alarms" if plan.choices.alarms else "$0"
     built = f"python{deployment.python}, {deployment.arch}, functions of {sizes}"
     lines = [
         f"{deployment.stack} {deployment.alias} in {deployment.region}: {built}",
-        "Idle it costs $0; you pay for calls, and for what they leave in the bucket until it expires.",
+        f"Idle it costs {idle}; you pay for calls, and for what they leave in the bucket until it expires.",
     ]
     now = load_settings(os.environ, working_dir())
     if (now.backend, now.stack, now.region) == ("aws", deployment.stack, deployment.region):

@@ -95,7 +95,8 @@ def aws_failures() -> Iterator[None]:
     except ClientError as error:
         raise WrenmlError(_meaning(error, code_of(error))) from error
     except S3UploadFailedError as error:
-        raise WrenmlError(f"the package could not be uploaded: {error}. Run the command again.") from error
+        refused = "AccessDenied" in str(error)
+        raise WrenmlError(_meaning(error, "AccessDenied" if refused else "the upload failed")) from error
     except BotoCoreError as error:
         raise WrenmlError(f"AWS could not be reached: {error}. What was done stays; run the command again.") from error
 

@@ -192,7 +192,7 @@ class _Deploying:
     def _give_up(self, plan: Plan) -> None:
         # Proposing a new stack leaves an empty one.
         if plan.new:
-            self._stack.delete()
+            self._stack.delete(aloud=False)
         else:
             self._stack.discard()
 

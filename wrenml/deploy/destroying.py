@@ -11,6 +11,7 @@ from wrenml.deploy.names import bucket_names, check_stack
 from wrenml.deploy.records import Records
 from wrenml.deploy.stack import CloudStack
 from wrenml.deploy.waiting import Patience
+from wrenml.observe.text import plural
 
 __all__ = ["Remains", "destroy"]
 
@@ -88,7 +89,7 @@ def destroy(
         # First, so that no client begins what is about to be removed.
         records.remove(root_key=False)
         if remains.objects:
-            say(f"removing {sum(remains.objects.values()):,} objects")
+            say(f"removing {plural(sum(remains.objects.values()), 'object')}")
             objects.empty()
         cloud.delete()
         left = objects.remove_buckets()

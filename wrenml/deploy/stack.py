@@ -75,6 +75,11 @@ class CloudStack:
         ConfigError
             The stack is in a state that only its owner can mend.
         """
+        stack = self._describe(self._name)
+        if stack is not None:
+            self._tell(aloud=False)
+            if stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != _PROPOSED:
+                self._say(f"waiting for an earlier change of the stack {self._name} ({stack['StackStatus']})")
         status = self._settled()
         if status in _NEVER_MADE | {_PROPOSED}:
             self._say(f"the stack {self._name} was never finished ({status}): removing what is left of it")
@@ -108,8 +113,6 @@ class CloudStack:
         WrenmlError
             CloudFormation refuses the template.
         """
-        if not new:
-            self.discard()
         self._change_set = f"{_OURS}{uuid4().hex}"
         self._client.create_change_set(
             StackName=self._name,
@@ -148,12 +151,10 @@ class CloudStack:
             place = {"NextToken": page["NextToken"]}
 
     def discard(self) -> None:
-        """Forget what was proposed, now or by a deployment that was interrupted."""
-        pages = self._client.get_paginator("list_change_sets").paginate(StackName=self._name)
-        names = [entry["ChangeSetName"] for page in pages for entry in page["Summaries"]]
-        for name in names:
-            if name.startswith(_OURS):
-                self._client.delete_change_set(StackName=self._name, ChangeSetName=name)
+        """Forget what was proposed; what an interrupted deployment proposed goes with the next change."""
+        if self._change_set:
+            self._client.delete_change_set(StackName=self._name, ChangeSetName=self._change_set)
+            self._change_set = ""
 
     def apply(self) -> None:
         """Do what was proposed, and wait until it is done.
@@ -174,8 +175,13 @@ class CloudStack:
                 "there before; mend the cause and run the command again."
             )
 
-    def delete(self) -> None:
+    def delete(self, *, aloud: bool = True) -> None:
         """Remove the stack and wait until it is gone.
+
+        Parameters
+        ----------
+        aloud : bool, default True
+            Whether its events are told.
 
         Raises
         ------
@@ -189,19 +195,19 @@ class CloudStack:
         self._failed.clear()
         self._client.delete_stack(StackName=self._name)
         # A stack that is gone is known by its id only.
-        status = self._settled(str(stack["StackId"]))
+        status = self._settled(str(stack["StackId"]), aloud=aloud)
         if status not in _ABSENT:
             first = self._failed[0] if self._failed else "its events say why"
             raise WrenmlError(
                 f"the stack {self._name} could not be removed ({status}): {first}. Run the command again."
             )
 
-    def _settled(self, name: str | None = None) -> str:
+    def _settled(self, name: str | None = None, *, aloud: bool = True) -> str:
         def look() -> str | None:
             stack = self._describe(name or self._name)
             status = "" if stack is None else str(stack["StackStatus"])
             if stack is not None:
-                self._tell(name)
+                self._tell(name, aloud=aloud)
             return None if status.endswith("_IN_PROGRESS") and status != _PROPOSED else status
 
         return self._patience.until(f"the stack {self._name}", look)
@@ -229,7 +235,7 @@ class CloudStack:
             reason = event.get("ResourceStatusReason")
             if status.endswith("_FAILED") and "cancelled" not in str(reason):
                 self._failed.append(f"{event.get('LogicalResourceId')}: {reason}")
-            if aloud:
+            if aloud and not status.endswith("_IN_PROGRESS"):
                 self._say(f"  {text}{f' ({reason})' if reason else ''}")
 
     def _events(self, name: str) -> Iterator[dict[str, Any]]:

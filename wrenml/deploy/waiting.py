@@ -12,6 +12,9 @@ __all__ = ["Patience"]
 
 T = TypeVar("T")
 
+_FIRST = 0.2
+_GROWTH = 1.4
+
 
 class Patience:
     """How often, and for how long, one looks whether something is done.
@@ -20,8 +23,8 @@ class Patience:
     ----------
     sleep : callable, optional
         Waits so many seconds.
-    pause : float, default 2.0
-        Seconds between two looks.
+    longest : float, default 3.0
+        Seconds between two looks at most; the first ones follow each other faster.
     limit : float, default 1800.0
         Seconds after which it is given up.
     """
@@ -46,10 +49,11 @@ class Patience:
         WrenmlError
             If it took too long.
         """
-        waited = 0.0
+        waited, pause = 0.0, _FIRST
         while (found := look()) is None:
             if waited >= self._limit:
                 raise WrenmlError(f"{what} took more than {self._limit / 60:.0f} minutes; run the command again.")
-            self._sleep(self._pause)
-            waited += self._pause
+            self._sleep(pause)
+            waited += pause
+            pause = min(pause * _GROWTH, self._longest)
         return found
