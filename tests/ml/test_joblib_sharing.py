@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from joblib.parallel import BatchedCalls, SequentialBackend
 
 import wrenml
+from wrenml.ml.envelope import Caller
 from wrenml.ml.parallel.sharing import Parcel, Sharing
 
 WORDS = [f"word {i}" for i in range(2_000)]
@@ -29,7 +30,7 @@ def executor() -> Iterator[wrenml.Executor]:
 
 @pytest.fixture
 def sharing(executor: wrenml.Executor) -> Sharing:
-    return Sharing(executor)
+    return Sharing(executor, Caller())
 
 
 def batch(*args: object, **kwargs: object) -> Any:
@@ -41,7 +42,7 @@ def returned(*args: object, **kwargs: object) -> object:
 
 
 def opened(parcel: Parcel) -> list[Any]:
-    return [each()[0] for each in parcel.unpack()]
+    return [each()[0] for each in parcel.unpack()[1]]
 
 
 def arrived(executor: wrenml.Executor, parcel: Parcel) -> Any:
@@ -114,7 +115,7 @@ def test_data_of_a_megabyte_is_packed_once(executor: wrenml.Executor, sharing: S
     first = sharing.pack([batch(data)])
     data[0] = 1
     assert sharing.pack([batch(data)]).shared == first.shared
-    assert Sharing(executor).pack([batch(data)]).shared != first.shared
+    assert Sharing(executor, Caller()).pack([batch(data)]).shared != first.shared
 
 
 def test_another_object_at_the_place_of_one_that_is_gone_is_another(
@@ -126,7 +127,7 @@ def test_another_object_at_the_place_of_one_that_is_gone_is_another(
 
 
 def test_equal_data_is_stored_once(executor: wrenml.Executor) -> None:
-    references = [Sharing(executor).pack([batch(np.arange(10_000))]).shared[0] for _ in range(2)]
+    references = [Sharing(executor, Caller()).pack([batch(np.arange(10_000))]).shared[0] for _ in range(2)]
     assert references[0].digest == references[1].digest
 
 

@@ -122,8 +122,7 @@ class Dispatcher:
         self._threads = threads
         self._pace = pace
         self._cost = cost
-        self._caller = caller()
-        self._sharing = Sharing(executor)
+        self._sharing = Sharing(executor, caller())
         self._changed = threading.Condition()
         self._waiting: deque[_Task] = deque()
         self._arrived: deque[tuple[list[_Task], Future[list[Envelope]]]] = deque()
@@ -229,7 +228,7 @@ class Dispatcher:
 
     def _send_pack(self, tasks: list[_Task]) -> None:
         parcel = self._sharing.pack([task.batch for task in tasks])
-        future = self._executor.submit(run_batches, self._caller, self._threads, parcel)
+        future = self._executor.submit(run_batches, self._threads, parcel)
         for task in tasks:
             task.batch = None
         self._since = self._since or time.monotonic()

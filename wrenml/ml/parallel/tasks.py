@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-from wrenml.ml.envelope import Caller, Enclosure, Envelope
+from wrenml.ml.envelope import Enclosure, Envelope
 from wrenml.ml.parallel.sharing import Parcel
 
 __all__ = ["run_batches"]
@@ -23,17 +23,15 @@ _THREADS: Final = (
 )
 
 
-def run_batches(caller: Caller, threads: int | None, parcel: Parcel) -> list[Envelope]:
+def run_batches(threads: int | None, parcel: Parcel) -> list[Envelope]:
     """Run batches in order, up to the first that fails.
 
     Parameters
     ----------
-    caller : Caller
-        The settings they run under.
     threads : int, optional
         How many threads numerical libraries may use. Default: what the worker was started with.
     parcel : Parcel
-        The batches; each is called without arguments.
+        The batches, each called without arguments, and the settings they run under.
 
     Returns
     -------
@@ -41,7 +39,7 @@ def run_batches(caller: Caller, threads: int | None, parcel: Parcel) -> list[Env
         One for each batch that was run; only the last can hold a failure.
     """
     made: list[Envelope] = []
-    batches = parcel.unpack()
+    caller, batches = parcel.unpack()
     # Nobody can press Ctrl-C in a worker: there it is an exception like any other.
     with _limited(threads), Enclosure(caller, catch=(Exception, KeyboardInterrupt)) as enclosure:
         for batch in batches:
