@@ -29,9 +29,11 @@ class Patience:
         Seconds after which it is given up.
     """
 
-    def __init__(self, sleep: Callable[[float], None] = time.sleep, pause: float = 2.0, limit: float = 1800.0) -> None:
+    def __init__(
+        self, sleep: Callable[[float], None] = time.sleep, longest: float = 3.0, limit: float = 1800.0
+    ) -> None:
         self._sleep = sleep
-        self._pause = pause
+        self._longest = longest
         self._limit = limit
 
     def until(self, what: str, look: Callable[[], T | None]) -> T:
