@@ -88,8 +88,11 @@ def _calls(packed: PackedItems) -> str:
 
 def _requests(calls: int, options: Options, session: Session) -> str:
     at_once = min(options.max_in_flight or session.workers, session.workers)
-    if options.chunksize is not None:
-        return f"{-(-calls // options.chunksize):,} of {options.chunksize:,} calls, {at_once:,} at a time"
+    chunk = options.chunksize or (1 if session.backend == "aws" else None)
+    if chunk == 1:
+        return f"{calls:,}, {at_once:,} at a time"
+    if chunk is not None:
+        return f"{-(-calls // chunk):,} of {chunk:,} calls, {at_once:,} at a time"
     return f"at most {calls:,}, {at_once:,} at a time; short calls travel together"
 
 

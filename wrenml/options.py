@@ -93,7 +93,8 @@ class Options:
     max_calls : int
         A longer map is refused before anything is sent. Default: 100,000.
     max_cost : float, optional
-        Dollars; nothing further is submitted once they are spent. Costs nothing locally. Default: none.
+        Dollars; nothing further is submitted once they are spent, and what is left fails with
+        `CostLimitReached`. Local calls cost nothing. Default: none.
     dry_run : bool
         Say on standard error what would be sent, and send nothing: every future has failed with
         `CallCancelled`. Default: False.

@@ -24,7 +24,8 @@ JOB is a job's id, the beginning of one, or "last".
 
 exit codes:
   0    done; of show: all calls succeeded; of debug: the call succeeded
-  1    of show: calls failed, were cancelled or lost; of debug: the call failed
+  1    of show: calls failed, were cancelled or lost; of debug: the call failed;
+       of doctor, verify: something is wrong
   2    the command line or a setting cannot be meant
   3    there is no such job or call
   4    of show: the job is still running
