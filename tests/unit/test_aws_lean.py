@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from tests.support.certificates import Authority
 from tests.support.raw import Asked, RawServer, Script, answer, serving
 from wrenml.aws.failures import RefusedError, UnreachableError, code_of, is_passing, retry_after
 from wrenml.aws.lean_lambda import LeanLambda
@@ -30,6 +31,7 @@ from wrenml.storage.s3 import Patience
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"ACCESS_KEY_ID": "AKIA", "SECRET_ACCESS_KEY": "secret", "REGION": "eu-west-1"}.items():
@@ -325,6 +327,22 @@ def test_a_wrong_signature_is_no_matter_of_time(date: str | None) -> None:
         with pytest.raises(AccessDeniedError, match="credentials"):
             storage.get("a")
         assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("place", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "profile"])
+def test_certificates_of_the_settings_are_believed(place: str, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with serving(lambda _: answer("200 OK", b"x"), tls=authority.server()) as server:
+        with storage_of(server) as storage, pytest.raises(ConfigError, match="CERTIFICATE_VERIFY_FAILED.*Check AWS_CA_BUNDLE"):
+            storage.get("a")
+        assert not server.asked
+        if place == "profile":
+            (tmp_path / "config").write_text(f"[default]\nca_bundle = {authority.bundle}\n")
+            environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        else:
+            environment.setenv(place, str(authority.bundle))
+        with storage_of(server) as storage:
+            assert storage.get("a") == b"x"
 
 
 def access_key(asked: Asked) -> str:

@@ -90,6 +90,11 @@ def _own_trouble(error: Exception, action: str, resource: str) -> WrenmlError:
             f"There are no usable AWS credentials for {action} on {resource}: {error}. "
             "Sign in (aws configure, aws sso login), or set AWS_PROFILE."
         )
+    if isinstance(error, failures.UnreachableError):
+        return ConfigError(
+            f"{action} on {resource} was not answered as S3 would: {error}. "
+            "Check AWS_CA_BUNDLE, AWS_ENDPOINT_URL and the proxy settings."
+        )
     if "Region" in name:
         return ConfigError(f"No AWS region is set for {resource}: {error}. Set AWS_REGION.")
     return ConfigError(f"{action} on {resource} could not be asked for: {error}.")
