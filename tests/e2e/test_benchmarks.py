@@ -23,6 +23,7 @@ def test_every_row_of_the_design_is_there() -> None:
         "map",
         "memory",
         "million",
+        "model_backend",
         "results",
         "shared",
         "size",
