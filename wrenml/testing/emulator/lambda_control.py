@@ -6,7 +6,6 @@ holds the code of its moment, asynchronous settings belong to one version or ali
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from threading import RLock
 from typing import Any
 
 from wrenml.testing.emulator.functions import LATEST, Address
+from wrenml.testing.emulator.lambda_code import CodeStore, ReadObject, with_code
 from wrenml.testing.emulator.lambda_functions import (
     Configuration,
     Function,
@@ -25,15 +25,13 @@ from wrenml.testing.emulator.lambda_functions import (
 from wrenml.testing.emulator.lambda_layers import Layers
 from wrenml.testing.emulator.lambda_names import find_lambda_target
 from wrenml.testing.emulator.lambda_settings import SETTINGS
-from wrenml.testing.emulator.packages import MOST_UNZIPPED, MOST_ZIPPED, Package, Packages
+from wrenml.testing.emulator.packages import MOST_UNZIPPED, MOST_ZIPPED, Packages
 from wrenml.testing.emulator.plane import DataPlane
 from wrenml.testing.emulator.recording import Call
 from wrenml.testing.emulator.refusing import RefusedError, json_answer
 from wrenml.testing.emulator.web import Answer
 
 __all__ = ["LambdaControl"]
-
-ReadObject = Callable[[str, str], bytes]
 
 
 class LambdaControl:
@@ -61,25 +59,22 @@ class LambdaControl:
         self.plane = plane
         self.changing_seconds = 0.05
         self.functions: dict[str, Function] = {}
-        self._packages = Packages(folder)
-        self._layers = Layers(self._packages, read_object, account)
-        self._read_object = read_object
+        packages = Packages(folder)
+        layers = Layers(packages, read_object, account)
+        self._store = CodeStore(packages, layers, read_object)
         self._lock = RLock()
         self._operations: Mapping[str, Callable[[Call, Any], Answer]] = {
             "CreateFunction": self._create,
             "ListFunctions": self._list,
-            "GetFunction": self._get,
-            "GetFunctionConfiguration": self._get_configuration,
             "UpdateFunctionConfiguration": self._update_configuration,
             "UpdateFunctionCode": self._update_code,
             "PublishVersion": self._publish,
-            "ListVersionsByFunction": self._list_versions,
             "DeleteFunction": self._delete,
             "GetAccountSettings": self._account_settings,
-            "PublishLayerVersion": self._layers.publish,
-            "GetLayerVersion": self._layers.get,
-            "ListLayerVersions": self._layers.list,
-            "DeleteLayerVersion": self._layers.delete,
+            "PublishLayerVersion": layers.publish,
+            "GetLayerVersion": layers.get,
+            "ListLayerVersions": layers.list,
+            "DeleteLayerVersion": layers.delete,
         }
 
     def answer(self, call: Call) -> Answer:
@@ -122,8 +117,8 @@ class LambdaControl:
     ) -> Function:
         """Make, or change, a function of a zip file or of a folder that is unpacked already; active at once."""
         with self._lock:
-            package = self._packages.adopt(code) if code.is_dir() else self._packages.unpack(code.read_bytes())
-            made = self._with_code(configure(arn, body), package)
+            package = self._store.adopt(code)
+            made = with_code(configure(arn, body), package)
             function = self.functions.setdefault(made["FunctionName"], Function(made, package))
             function.latest, function.package = made, package
             function.isolated, function.writable = isolated, writable
@@ -140,44 +135,14 @@ class LambdaControl:
     def _announce(self, function: Function, made: Configuration) -> None:
         self.plane.publish(plane_version(function, made, self.account))
 
-    def _code(self, code: Mapping[str, Any]) -> Package:
-        if code.get("ZipFile"):
-            data = base64.b64decode(code["ZipFile"])
-            if len(data) > MOST_ZIPPED:
-                raise RefusedError(413, "RequestEntityTooLargeException", "the zip file is over 50 MB: use S3")
-            return self._packages.unpack(data)
-        if code.get("S3Bucket"):
-            try:
-                return self._packages.unpack(self._read_object(code["S3Bucket"], code["S3Key"]))
-            except RefusedError as error:
-                if error.code in {"NoSuchKey", "NoSuchBucket"}:
-                    raise invalid(f"Error occurred while GetObject. S3 Error Code: {error.code}.") from error
-                raise
-        raise invalid("Please provide a source for function code.")
-
-    @staticmethod
-    def _with_code(made: Configuration, package: Package) -> Configuration:
-        return {**made, "CodeSha256": package.sha256, "CodeSize": package.zipped}
-
-    def _with_layers(self, function: Function, body: Mapping[str, Any]) -> None:
-        if "Layers" not in body:
-            return
-        found = self._layers.find(body["Layers"])
-        if function.package.unzipped + sum(package.unzipped for package in found) > MOST_UNZIPPED:
-            raise invalid(f"Function code combined with layers exceeds the maximum of {MOST_UNZIPPED} bytes")
-        function.layers = tuple(package.folder for package in found)
-        function.latest["Layers"] = [
-            {"Arn": arn, "CodeSize": package.zipped} for arn, package in zip(body["Layers"], found, strict=True)
-        ]
-
     def _create(self, call: Call, body: Mapping[str, Any]) -> Answer:
         name = body["FunctionName"].rpartition(":")[2]
         if name in self.functions:
             raise RefusedError(409, "ResourceConflictException", f"Function already exist: {name}")
         arn = f"arn:aws:lambda:{call.region}:{self.account}:function:{name}"
-        package = self._code(body.get("Code", {}))
-        function = Function(self._with_code(configure(arn, body), package), package, tags=dict(body.get("Tags", {})))
-        self._with_layers(function, body)
+        package = self._store.package(body.get("Code", {}))
+        function = Function(with_code(configure(arn, body), package), package, tags=dict(body.get("Tags", {})))
+        self._store.add_layers(function, body)
         function.change(self.changing_seconds)
         self.functions[name] = function
         self._announce(function, function.latest)
@@ -188,21 +153,6 @@ class LambdaControl:
         if address is None:
             raise invalid("the request names no function")
         return self.function(address.name), address.qualifier
-
-    def _get(self, call: Call, _body: object) -> Answer:
-        function, qualifier = self._address(call)
-        answer: dict[str, Any] = {
-            "Configuration": function.shown(function.find(qualifier)),
-            "Code": {"RepositoryType": "S3", "Location": function.package.folder.as_uri()},
-            "Tags": function.tags,
-        }
-        if function.reserved is not None:
-            answer["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
-        return json_answer(answer)
-
-    def _get_configuration(self, call: Call, _body: object) -> Answer:
-        function, qualifier = self._address(call)
-        return json_answer(function.shown(function.find(qualifier)))
 
     def _list(self, _call: Call, _body: object) -> Answer:
         return json_answer({"Functions": [one.shown(one.latest) for one in self.functions.values()]})
@@ -219,16 +169,16 @@ class LambdaControl:
     def _update_configuration(self, call: Call, body: Mapping[str, Any]) -> Answer:
         function = self._begin_change(call, body)
         function.latest = configure(function.arn, body, function.latest)
-        self._with_layers(function, body)
+        self._store.add_layers(function, body)
         return self._changed(function)
 
     def _update_code(self, call: Call, body: Mapping[str, Any]) -> Answer:
         function = self._begin_change(call, body)
-        package = self._code(body)
+        package = self._store.package(body)
         if body.get("DryRun"):
             return json_answer(function.shown(function.latest))
         function.package = package
-        function.latest = self._with_code(configure(function.arn, body, function.latest), package)
+        function.latest = with_code(configure(function.arn, body, function.latest), package)
         answer = self._changed(function)
         if body.get("Publish"):
             return json_answer(function.shown(self._made(function, None)))
@@ -252,12 +202,6 @@ class LambdaControl:
         if len(function.versions) > before:
             self._announce(function, made)
         return made
-
-    def _list_versions(self, call: Call, _body: object) -> Answer:
-        function, _ = self._address(call)
-        return json_answer(
-            {"Versions": [function.shown(one) for one in (function.latest, *function.versions.values())]}
-        )
 
     def _delete(self, call: Call, _body: object) -> Answer:
         function, qualifier = self._address(call)

@@ -1,4 +1,4 @@
-"""The settings of Lambda's functions: aliases, concurrency, asynchronous invocations, tags."""
+"""What Lambda's functions are and how they are set: aliases, concurrency, asynchronous invocations, tags."""
 
 from __future__ import annotations
 
@@ -25,6 +25,25 @@ class Account(Protocol):
 
     def reserved(self, besides: Function | None = None) -> int:
         """How much concurrency is reserved."""
+
+
+def _get_function(_account: Account, function: Function, qualifier: str, _body: Body) -> Answer:
+    answer: dict[str, Any] = {
+        "Configuration": function.shown(function.find(qualifier)),
+        "Code": {"RepositoryType": "S3", "Location": function.package.folder.as_uri()},
+        "Tags": function.tags,
+    }
+    if function.reserved is not None:
+        answer["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
+    return json_answer(answer)
+
+
+def _get_configuration(_account: Account, function: Function, qualifier: str, _body: Body) -> Answer:
+    return json_answer(function.shown(function.find(qualifier)))
+
+
+def _list_versions(_account: Account, function: Function, _qualifier: str, _body: Body) -> Answer:
+    return json_answer({"Versions": [function.shown(one) for one in (function.latest, *function.versions.values())]})
 
 
 def _create_alias(account: Account, function: Function, _alias: str, body: Body) -> Answer:
@@ -158,6 +177,9 @@ def _tag(_account: Account, function: Function, _qualifier: str, body: Body) -> 
 
 
 SETTINGS: Mapping[str, Callable[[Account, Function, str, Body], Answer]] = {
+    "GetFunction": _get_function,
+    "GetFunctionConfiguration": _get_configuration,
+    "ListVersionsByFunction": _list_versions,
     "CreateAlias": _create_alias,
     "UpdateAlias": _update_alias,
     "GetAlias": _get_alias,

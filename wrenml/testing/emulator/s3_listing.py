@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -22,7 +24,12 @@ _SALT = 6
 
 def iso(moment: float) -> str:
     """A moment as S3's XML has it."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return _iso(int(moment))
+
+
+@lru_cache(1024)
+def _iso(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def listing(call: Call, bucket: Bucket) -> Answer:
@@ -47,22 +54,13 @@ def listing(call: Call, bucket: Bucket) -> Answer:
     last = page.entries[-1][0] if page.entries else after
     encode = _encoded if query.get("encoding-type") == "url" else escape
     lines = [f"<ListBucketResult {NAMESPACE}><Name>{bucket.name}</Name><MaxKeys>{most}</MaxKeys>"]
-    lines += [f"<Prefix>{encode(query.get('prefix', ''))}</Prefix>"]
-    if "encoding-type" in query:
-        lines.append("<EncodingType>url</EncodingType>")
-    for name, tag in (("delimiter", "Delimiter"), ("start-after", "StartAfter"), ("marker", "Marker")):
-        if name in query:
-            lines.append(f"<{tag}>{encode(query[name])}</{tag}>")
+    lines += _echo(query, encode)
     lines.append(f"<IsTruncated>{str(page.truncated).lower()}</IsTruncated>")
     if second:
         lines.append(f"<KeyCount>{len(page.entries)}</KeyCount>")
-        lines += [f"<ContinuationToken>{token}</ContinuationToken>"] if token else []
     if page.truncated:
-        lines.append(
-            f"<NextContinuationToken>{_token(last)}</NextContinuationToken>"
-            if second
-            else f"<NextMarker>{encode(last)}</NextMarker>"
-        )
+        following = f"<NextContinuationToken>{_token(last)}</NextContinuationToken>"
+        lines.append(following if second else f"<NextMarker>{encode(last)}</NextMarker>")
     lines += [
         f"<CommonPrefixes><Prefix>{encode(key)}</Prefix></CommonPrefixes>"
         if found is None
@@ -70,6 +68,19 @@ def listing(call: Call, bucket: Bucket) -> Answer:
         for key, found in page.entries
     ]
     return xml_answer("".join([*lines, "</ListBucketResult>"]))
+
+
+def _echo(query: Mapping[str, str], encode: Callable[[str], str]) -> list[str]:
+    """What was asked for."""
+    lines = [f"<Prefix>{encode(query.get('prefix', ''))}</Prefix>"]
+    if "encoding-type" in query:
+        lines.append("<EncodingType>url</EncodingType>")
+    if "continuation-token" in query:
+        lines.append(f"<ContinuationToken>{escape(query['continuation-token'])}</ContinuationToken>")
+    for name, tag in (("delimiter", "Delimiter"), ("start-after", "StartAfter"), ("marker", "Marker")):
+        if name in query:
+            lines.append(f"<{tag}>{encode(query[name])}</{tag}>")
+    return lines
 
 
 def _entry(key: str, found: StoredObject) -> str:

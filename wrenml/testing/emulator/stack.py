@@ -8,7 +8,8 @@ import platform
 import shutil
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -85,40 +86,43 @@ def install(stack: Stack, control: LambdaControl, ask: Callable[..., object], fo
     Returns
     -------
     Deployment
-        As its parameter holds it. Its root key is a fresh one if there was none.
+        As its parameter holds it.
     """
-    region, account = "us-east-1", control.account
-    buckets = [f"{stack.name}-{kind}-{account}-{region}-an" for kind in ("jobs", "fail")]
+    buckets = [f"{stack.name}-{kind}-{control.account}-us-east-1-an" for kind in ("jobs", "fail")]
     for bucket in buckets:
         ask("s3", "CreateBucket", path=f"/{bucket}")
-    package = stack.package
-    if package is None:
-        package = default_package(folder / f"package-{len(control.functions)}-{os.urandom(4).hex()}", stack.modules)
+    package = stack.package or default_package(folder / f"package-{os.urandom(4).hex()}", stack.modules)
     functions = [_function(stack, size, control, package, f"arn:aws:s3:::{buckets[1]}") for size in stack.memory_mb]
-    deployment = Deployment(
+    deployment = _describe(stack, functions[0], control.account, buckets)
+    # A key that is there stays, as for `wrenml deploy`: what jobs left can still be read.
+    with suppress(RuntimeError):
+        _put(ask, root_key_name(stack.name), b64encode(os.urandom(32)).decode(), "SecureString", overwrite=False)
+    _put(ask, deployment_name(stack.name), deployment.to_json(), "String")
+    return deployment
+
+
+def _describe(stack: Stack, function: Function, account: str, buckets: Sequence[str]) -> Deployment:
+    return Deployment(
         stack=stack.name,
         account=account,
-        region=region,
+        region="us-east-1",
         bucket=buckets[0],
         failures=buckets[1],
-        alias=f"v{functions[0].next_version - 1}",
+        alias=f"v{function.next_version - 1}",
         python=_PYTHON,
-        arch=functions[0].latest["Architectures"][0],
+        arch=function.latest["Architectures"][0],
         memory_mb=tuple(sorted(stack.memory_mb)),
         timeout=stack.timeout,
         start_by=int(stack.start_by),
         concurrency=stack.concurrency,
         packages=_versions((*_NEEDED, *stack.modules) if stack.isolated else None),
-        code_sha256=functions[0].latest["CodeSha256"],
+        code_sha256=function.latest["CodeSha256"],
         built=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    _put(ask, root_key_name(stack.name), b64encode(os.urandom(32)).decode(), "SecureString")
-    _put(ask, deployment_name(stack.name), deployment.to_json(), "String")
-    return deployment
 
 
-def _put(ask: Callable[..., object], name: str, value: str, kind: str) -> None:
-    body: dict[str, Any] = {"Name": name, "Value": value, "Type": kind, "Overwrite": True}
+def _put(ask: Callable[..., object], name: str, value: str, kind: str, *, overwrite: bool = True) -> None:
+    body: dict[str, Any] = {"Name": name, "Value": value, "Type": kind, "Overwrite": overwrite}
     ask("ssm", "AmazonSSM.PutParameter", json.dumps(body))
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from wrenml.testing.emulator.cloudformation.rendering import changes_xml, events_xml, resources_xml, stack_xml
 from wrenml.testing.emulator.cloudformation.stacks import Change, Plan, Stack
 from wrenml.testing.emulator.cloudformation.template import Template, invalid
 from wrenml.testing.emulator.recording import Call
 from wrenml.testing.emulator.refusing import RefusedError, new_id, xml_answer
-from wrenml.testing.emulator.s3_listing import iso
 from wrenml.testing.emulator.web import Answer
 
 __all__ = ["CloudFormation"]
@@ -32,11 +31,6 @@ class ChangeSet:
     plan: Plan
     changes: list[Change]
     reason: str = ""
-
-    @property
-    def status(self) -> str:
-        """Whether it can be executed."""
-        return "FAILED" if self.reason else "CREATE_COMPLETE"
 
 
 class CloudFormation:
@@ -168,20 +162,10 @@ class CloudFormation:
 
     def _describe_change_set(self, fields: Fields, _region: str) -> str:
         stack, found = self._set_of(fields)
-        reason = f"<StatusReason>{escape(found.reason)}</StatusReason>" if found.reason else ""
-        changes = "".join(
-            "<member><Type>Resource</Type><ResourceChange>"
-            f"<Action>{change.action}</Action><LogicalResourceId>{change.name}</LogicalResourceId>"
-            f"<ResourceType>{change.kind}</ResourceType>{_replacement(change)}"
-            "</ResourceChange></member>"
-            for change in found.changes
-        )
-        available = "UNAVAILABLE" if found.reason else "AVAILABLE"
         return (
             f"<ChangeSetName>{found.name}</ChangeSetName><ChangeSetId>{found.arn}</ChangeSetId>"
             f"<StackId>{stack.arn}</StackId><StackName>{stack.name}</StackName>"
-            f"<Status>{found.status}</Status><ExecutionStatus>{available}</ExecutionStatus>{reason}"
-            f"<Changes>{changes}</Changes>"
+            f"{changes_xml(found.changes, found.reason)}"
         )
 
     def _execute_change_set(self, fields: Fields, _region: str) -> str:
@@ -212,27 +196,16 @@ class CloudFormation:
             stacks = [self._find(fields["StackName"])]
         else:
             stacks = [stack for stack in self._stacks.values() if stack.status != "DELETE_COMPLETE"]
-        return f"<Stacks>{''.join(map(_stack, stacks))}</Stacks>"
+        return f"<Stacks>{''.join(map(stack_xml, stacks))}</Stacks>"
 
     def _describe_events(self, fields: Fields, _region: str) -> str:
-        stack = self._find(fields["StackName"])
-        events = "".join(
-            f"<member><StackId>{stack.arn}</StackId><StackName>{stack.name}</StackName>"
-            f"<EventId>{event.number}</EventId><LogicalResourceId>{event.name}</LogicalResourceId>"
-            f"<PhysicalResourceId>{escape(event.physical)}</PhysicalResourceId>"
-            f"<ResourceType>{event.kind}</ResourceType><Timestamp>{iso(event.moment)}</Timestamp>"
-            f"<ResourceStatus>{event.status}</ResourceStatus>"
-            + (f"<ResourceStatusReason>{escape(event.reason)}</ResourceStatusReason>" if event.reason else "")
-            + "</member>"
-            for event in reversed(list(stack.events))
-        )
-        return f"<StackEvents>{events}</StackEvents>"
+        return f"<StackEvents>{events_xml(self._find(fields['StackName']))}</StackEvents>"
 
     def _describe_resources(self, fields: Fields, _region: str) -> str:
-        return f"<StackResources>{_resources(self._find(fields['StackName']))}</StackResources>"
+        return f"<StackResources>{resources_xml(self._find(fields['StackName']))}</StackResources>"
 
     def _list_resources(self, fields: Fields, _region: str) -> str:
-        found = _resources(self._find(fields["StackName"]))
+        found = resources_xml(self._find(fields["StackName"]))
         return f"<StackResourceSummaries>{found}</StackResourceSummaries>"
 
     def _get_template(self, fields: Fields, _region: str) -> str:
@@ -274,46 +247,3 @@ def _check_capabilities(template: Template, given: set[str]) -> None:
     needed = "CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"
     if identities and not given & {needed, "CAPABILITY_NAMED_IAM"}:
         raise RefusedError(400, "InsufficientCapabilitiesException", f"Requires capabilities : [{needed}]")
-
-
-def _replacement(change: Change) -> str:
-    if change.action != "Modify":
-        return ""
-    return f"<Replacement>{change.replaced}</Replacement>"
-
-
-def _stack(stack: Stack) -> str:
-    parameters = _pairs("Parameters", "ParameterKey", "ParameterValue", stack.values.items())
-    tags = _pairs("Tags", "Key", "Value", stack.tags.items())
-    outputs = "".join(
-        f"<member><OutputKey>{name}</OutputKey><OutputValue>{escape(value)}</OutputValue>"
-        f"<Description>{escape(text)}</Description>"
-        + (f"<ExportName>{escape(export)}</ExportName>" if export else "")
-        + "</member>"
-        for name, value, text, export in stack.outputs
-    )
-    created = stack.events[0].moment if stack.events else time.time()
-    reason = f"<StackStatusReason>{escape(stack.reason)}</StackStatusReason>" if stack.reason else ""
-    return (
-        f"<member><StackId>{stack.arn}</StackId><StackName>{stack.name}</StackName>"
-        f"<CreationTime>{iso(created)}</CreationTime><StackStatus>{stack.status}</StackStatus>{reason}"
-        f"{parameters}{tags}<Outputs>{outputs}</Outputs></member>"
-    )
-
-
-def _pairs(tag: str, key: str, value: str, pairs: Iterable[tuple[str, str]]) -> str:
-    found = "".join(
-        f"<member><{key}>{escape(one)}</{key}><{value}>{escape(other)}</{value}></member>" for one, other in pairs
-    )
-    return f"<{tag}>{found}</{tag}>"
-
-
-def _resources(stack: Stack) -> str:
-    return "".join(
-        f"<member><LogicalResourceId>{name}</LogicalResourceId>"
-        f"<PhysicalResourceId>{escape(resource.made.physical)}</PhysicalResourceId>"
-        f"<ResourceType>{resource.kind}</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus>"
-        f"<Timestamp>{iso(time.time())}</Timestamp>"
-        f"<LastUpdatedTimestamp>{iso(time.time())}</LastUpdatedTimestamp></member>"
-        for name, resource in stack.resources.items()
-    )
