@@ -42,6 +42,8 @@ def test_a_grid_of_short_fits_is_a_few_invocations(aws: MockedAWS) -> None:
     for name in ("split0_test_score", "mean_test_score", "std_test_score", "rank_test_score"):
         np.testing.assert_array_equal(found.cv_results_[name], expected.cv_results_[name])
     assert aws.requests["lambda.Invoke"] <= 4 + 2
+    assert found.dollars > 0
+    assert found.to_frame()["dollars"].sum() == pytest.approx(found.dollars)
 
 
 def test_a_second_fit_stores_next_to_nothing(aws: MockedAWS) -> None:

@@ -238,7 +238,7 @@ def test_cells_stream_while_the_search_runs(two_workers: wrenml.Executor) -> Non
     assert search.best_params_["C"] in (0.1, 1, 10)
     frame = search.to_frame()
     assert sorted(frame.columns) == sorted(
-        ["param_C", "split", "test_score", "fit_time", "score_time", "error", "reused"]
+        ["param_C", "split", "test_score", "fit_time", "score_time", "error", "reused", "dollars"]
     )
     by_candidate = frame.groupby("param_C")["test_score"].mean()
     np.testing.assert_allclose(by_candidate.to_numpy(), search.cv_results_["mean_test_score"])

@@ -18,6 +18,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
+from wrenml import FutureList
 from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.cells import Cell, Study
@@ -60,8 +61,9 @@ class Search:
         self.tell(self.context, "begin")
         self.watch = watch
         plan = planned(search.executor, type(search).__name__, search.estimator, search.n_jobs)
-        self.plan = plan if watch is None else replace(plan, started=watch.started)
-        search.evaluated = []
+        self.plan = replace(plan, started=self._started)
+        self.maps: list[FutureList[Any]] = []
+        search.evaluated, search.dollars = [], 0.0
         self.cv = check_cv(search.cv, self.y, classifier=is_classifier(search.estimator))
         compat.splitter_is(search, self.cv)
         split = self.routed.splitter.split
@@ -175,10 +177,17 @@ class Search:
         try:
             made = run_study(self.plan, study, wanted, arrived=arrived, opened=None if found else tell)
         finally:
+            search.dollars += sum(each.cost.dollars for each in self.maps)
+            self.maps.clear()
             if kept is not None:
                 kept.write()
         found |= dict(zip(wanted, made, strict=True))
         return [found[item] for item in items]
+
+    def _started(self, calls: FutureList[Any]) -> None:
+        self.maps.append(calls)
+        if self.watch is not None:
+            self.watch.started(calls)
 
     def _note(self, cell: Cell, params: Mapping[str, Any], *, reused: bool = False) -> None:
         evaluated = Evaluated.of(cell, dict(params), reused=reused)
@@ -246,9 +255,12 @@ class CellSearch:
     ----------
     evaluated : list of Evaluated
         What was evaluated, as it came; what a failed or interrupted search had is there too.
+    dollars : float
+        What the calls have cost as counted; 0 for local ones.
     """
 
     evaluated: list[Evaluated]
+    dollars: float
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Evaluate all candidates, and fit the best to all data.
@@ -291,9 +303,9 @@ class CellSearch:
         -------
         pandas.DataFrame
             A row for each candidate and split: parameters, scores, times in seconds, the traceback of a fit that
-            failed, and whether it was found in the cache.
+            failed, whether it was found in the cache, and its share of the dollars by time.
         """
-        return frame(self.evaluated)
+        return frame(self.evaluated, self.dollars)
 
 
 @compat.with_callbacks  # type: ignore[untyped-decorator]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
@@ -132,8 +133,15 @@ def watched(fit: Callable[[Watch], None]) -> Iterator[Evaluated]:
         raise errors[0]
 
 
-def frame(evaluated: Sequence[Evaluated]) -> Any:
-    """Return a `pandas.DataFrame` with a row for each cell: parameters, split, scores, times, error.
+def frame(evaluated: Sequence[Evaluated], dollars: float) -> Any:
+    """Return a `pandas.DataFrame` with a row for each cell: parameters, split, scores, times, error, cost.
+
+    Parameters
+    ----------
+    evaluated : sequence of Evaluated
+        The cells.
+    dollars : float
+        What those have cost together that were not found in the cache; each has a share by its time.
 
     Raises
     ------
@@ -142,6 +150,7 @@ def frame(evaluated: Sequence[Evaluated]) -> Any:
     """
     import pandas as pd  # noqa: PLC0415  # slow to load, and optional
 
+    seconds = sum(_seconds(each) for each in evaluated) or 1.0
     rows = []
     for each in evaluated:
         row: dict[str, Any] = {f"param_{name}": value for name, value in each.params.items()} | {"split": each.split}
@@ -151,5 +160,10 @@ def frame(evaluated: Sequence[Evaluated]) -> Any:
             elif scores is not None:
                 row[f"{kind}_score"] = scores
         more = {"fit_time": each.fit_time, "score_time": each.score_time, "error": each.error, "reused": each.reused}
-        rows.append(row | more)
+        rows.append(row | more | {"dollars": dollars * _seconds(each) / seconds})
     return pd.DataFrame(rows)
+
+
+def _seconds(each: Evaluated) -> float:
+    took = each.fit_time + each.score_time
+    return 0.0 if each.reused or math.isnan(took) else took
