@@ -414,6 +414,27 @@ def test_an_environment_runs_one_event_at_a_time(
     assert function.plane.books.concurrency == (0, 3)
 
 
+def test_between_events_processes_can_stand_still(
+    new: NewFunction, plane: DataPlane, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
+    """dg/lambda-runtime-environment: Lambda freezes the environment when the runtime asks for the next event."""
+    plane.settings.freeze = True
+    file = tmp_path / "file"
+    ticking = f"import time\nwhile True:\n    open({str(file)!r}, 'a').write('.'); time.sleep(0.01)\n"
+    function = new(writable=(tmp_path,))
+    pid = function.run(
+        f"import subprocess, sys\nanswer = subprocess.Popen([sys.executable, '-c', {ticking!r}]).pid"
+    ).body
+    eventually(lambda: ") T" in Path(f"/proc/{pid}/stat").read_text())
+
+    size = file.stat().st_size if file.exists() else 0
+    wait_for = (
+        f"import os, time\nwhile not os.path.exists({str(file)!r}) or os.path.getsize({str(file)!r}) <= {size}:\n"
+    )
+    assert not function.run(f"{wait_for}    time.sleep(0.01)\n").failed
+    eventually(lambda: ") T" in Path(f"/proc/{pid}/stat").read_text())
+
+
 def test_cold_starts_are_limited(pool: ThreadPoolExecutor, tmp_path: Path, eventually: Callable[..., None]) -> None:
     folder = tmp_path / "package"
     folder.mkdir()

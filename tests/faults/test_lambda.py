@@ -51,8 +51,9 @@ def an_outcome(call: Call) -> bool:
     return call.operation == "PutObject" and "/out/" in call.key
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_events_that_come_twice_late_or_never(aws: Emulator, stack: MockedAWS, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "freeze"), [(1, False), (2, True)])
+def test_events_that_come_twice_late_or_never(aws: Emulator, stack: MockedAWS, seed: int, *, freeze: bool) -> None:
+    aws.functions.settings.freeze = freeze
     delivery = shaky_delivery(seed, doubled=0.25, dropped=0.15, late=0.1, seconds=1.0)
     aws.functions.settings.delivery = lambda number: delivery(number % 24)
     with cloud_executor(stack, start_by=0.8, timeout=0.8, skew=0.4, infra_retries=6) as executor:

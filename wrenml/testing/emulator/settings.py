@@ -72,6 +72,9 @@ class Settings:
     out_of_memory : str
         What over the memory limit is killed: the largest ``process`` (default), as the kernel does, or all of the
         ``environment``.
+    freeze : bool
+        Whether processes stand still between events, as on Lambda: what runs on after a handler has returned does so
+        when the next event comes. Default: they do not.
     delivery : Delivery
         The fate of each event. Default: delivered once, at once.
     """
@@ -83,6 +86,7 @@ class Settings:
     retry_delays: Sequence[float] = (60.0, 120.0)
     throttle_delays: tuple[float, float] = (1.0, 300.0)
     out_of_memory: Literal["process", "environment"] = "process"
+    freeze: bool = False
     delivery: Delivery = delivered_once
 
     def reset(self) -> None:

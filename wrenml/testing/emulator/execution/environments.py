@@ -67,6 +67,7 @@ class Environment:
         self._launcher = launcher
         self._settings = settings
         self._process: Process | None = None
+        self._frozen = False
 
     @property
     def warm(self) -> bool:
@@ -78,6 +79,7 @@ class Environment:
         begun = _now()
         if not isinstance(await self._boot("init", begun + self._settings.init_seconds, ""), Fault):
             self.init_ms = (_now() - begun) * 1000
+            self._freeze()
 
     async def run(self, event: Event) -> Ran:
         """Run an event to its end, whatever that is."""
@@ -87,6 +89,7 @@ class Environment:
         ran = ran._replace(seconds=_now() - begun)
         if ran.status is None and self._process is not None:
             await self._process.wait(self._process.api.ready.wait(), _now() + _SETTLING, self.memory)
+            self._freeze()
         return ran
 
     def kill(self) -> None:
@@ -100,6 +103,16 @@ class Environment:
         if process is not None:
             await process.stop()
 
+    def _freeze(self) -> None:
+        if self._settings.freeze and self.warm and self._process is not None:
+            self._frozen = True
+            self._process.freeze()
+
+    def _thaw(self) -> None:
+        if self._frozen and self._process is not None:
+            self._process.thaw()
+        self._frozen = False
+
     async def _run(self, event: Event, deadline: float) -> Ran:
         process = self._process
         if process is None or process.exit_code is not None:
@@ -107,6 +120,7 @@ class Environment:
             if isinstance(booted, Fault):
                 return await self._failed(event, booted)
             process = booted
+        self._thaw()
         process.api.hand_out(Invocation(*event[:2], int((time.time() + deadline - _now()) * 1000), *event[2:]))
         posted = await process.wait(process.api.posted.get(), deadline, self.memory)
         if posted is None:

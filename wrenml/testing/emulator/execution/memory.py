@@ -6,7 +6,7 @@ import os
 import signal
 from contextlib import suppress
 
-__all__ = ["Usage", "kill_all", "look", "precisely"]
+__all__ = ["Usage", "kill_all", "look", "precisely", "signal_tree"]
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MB = 1 << 20
@@ -41,6 +41,13 @@ def kill_all(root: int, mark: str) -> None:
     for pid in {*_tree(root), *_marked(mark.encode())}:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
+
+
+def signal_tree(root: int, number: int) -> None:
+    """Send a signal to a process and all below it."""
+    for pid in _tree(root):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
 
 
 def _marked(mark: bytes) -> list[int]:

@@ -108,6 +108,14 @@ class Process:
         finally:
             task.cancel()
 
+    def freeze(self) -> None:
+        """Have it and all below it stand still."""
+        memory.signal_tree(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have them go on."""
+        memory.signal_tree(self._process.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """Kill it, all below it and what it left behind."""
         memory.kill_all(self._process.pid, self._log.stream)
