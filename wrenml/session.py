@@ -42,7 +42,7 @@ from wrenml.storage.base import Buffer, Storage
 from wrenml.wire import JobSpec, decode_spec, encode_spec
 from wrenml.worker import context
 
-__all__ = ["Session", "open_sessions"]
+__all__ = ["Session", "live_sessions", "open_sessions"]
 
 _live: weakref.WeakSet[Session] = weakref.WeakSet()
 
@@ -416,8 +416,8 @@ class Session:
             if self._closed:
                 return
             self._closed = True
-        _live.discard(self)
         if self._pid != os.getpid():
+            _live.discard(self)
             return
         try:
             if wait and not cancel and self._travels:
@@ -425,6 +425,7 @@ class Session:
         finally:
             self.monitor.close()
             self._keeper.close()
+            _live.discard(self)
 
 
 def _has_hooks(options: Options) -> bool:
@@ -433,6 +434,11 @@ def _has_hooks(options: Options) -> bool:
 
 def _results(inputs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
     return tuple(entry for entry in inputs if not Ref.is_reference(entry))
+
+
+def live_sessions() -> list[Session]:
+    """The sessions of this process that have not ended: those that only finish their calls too."""
+    return list(_live)
 
 
 def open_sessions() -> list[Session]:

@@ -16,8 +16,10 @@ import boto3
 import pytest
 
 from tests.support.mocked import invoke, make_job, process_id, records, send
+from wrenml import default_executor
 from wrenml.errors import ConfigError
 from wrenml.storage import S3Storage
+from wrenml.testing import samples
 from wrenml.testing.mocked import MockedAWS
 
 Eventually = Callable[..., None]
@@ -82,6 +84,25 @@ def test_there_is_one_at_a_time() -> None:
             pass
         assert dict(os.environ) == variables
         assert boto3.client("s3").list_buckets()["Buckets"]
+
+
+@pytest.mark.parametrize("left", ["open", "shutting down"])
+def test_executors_that_are_left_end_with_it(tmp_path: Path, eventually: Eventually, left: str) -> None:
+    threads = set(threading.enumerate())
+    with MockedAWS():
+        first = default_executor()
+        futures = first.map(samples.stuck_in_this_function, [str(tmp_path / f"{i}") for i in range(4)])
+        eventually(lambda: any(tmp_path.iterdir()))
+        if left == "shutting down":
+            first.shutdown(wait=False)
+    with MockedAWS() as aws:
+        second = default_executor()
+        assert second is not first
+        assert second.map(samples.square, [3]).results(timeout=60) == [9]
+        assert second.storage.url.startswith(aws.deployment.storage_url)
+
+    assert all(future.cancelled() for future in futures)
+    eventually(lambda: set(threading.enumerate()) <= threads)
 
 
 def test_an_event_that_waited_too_long_has_failed(eventually: Eventually) -> None:

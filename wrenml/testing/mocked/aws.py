@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections import Counter
 from contextlib import ExitStack
 from types import TracebackType
@@ -18,7 +19,7 @@ from wrenml.cpus import usable_cpus
 from wrenml.executor import Executor
 from wrenml.executors import aws_executor
 from wrenml.options import MapOptions
-from wrenml.session import open_sessions
+from wrenml.session import live_sessions
 from wrenml.storage import S3Storage, Storage
 from wrenml.testing.mocked.environments import Environments
 from wrenml.testing.mocked.functions import Failure, MockedLambda
@@ -28,6 +29,8 @@ from wrenml.testing.mocked.variables import aws_variables, changed_variables
 
 __all__ = ["MockedAWS"]
 
+_MOMENT = 0.01  # seconds between looks whether executors have ended
+_PATIENCE = 30.0  # seconds
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _LIMITS = {"TotalCodeSize": 80_530_636_800, "CodeSizeUnzipped": 262_144_000, "CodeSizeZipped": 52_428_800}
 
@@ -200,6 +203,11 @@ class MockedAWS:
         return make_answer(request.url, 200, json.dumps(answer).encode())
 
     def _shut_down(self) -> None:
-        for session in open_sessions():
-            if session.storage.url.startswith(self.deployment.storage_url):
-                session.close(cancel=True)
+        ours = [one for one in live_sessions() if one.storage.url.startswith(self.deployment.storage_url)]
+        for session in ours:
+            session.close(cancel=True)
+            session.monitor.close()  # of one that waits for its calls already
+        end = time.monotonic() + _PATIENCE
+        # What they still send is to find this account, not whichever the environment names afterwards.
+        while not set(ours).isdisjoint(live_sessions()) and time.monotonic() < end:
+            time.sleep(_MOMENT)
