@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -900,3 +902,23 @@ def test_nothing_is_left_after_closing(
     assert {future.result().status for future in waiting} <= {200, 500}
     assert function().status == 500
     assert not Path(f"/proc/{idle}").exists()
+
+
+def test_environments_end_with_a_killed_emulator(package: Path, eventually: Callable[..., None]) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from wrenml.testing.emulator.functions import FunctionVersion\n"
+        "from wrenml.testing.emulator.plane import DataPlane\n"
+        "plane = DataPlane(print)\n"
+        "plane.publish(FunctionVersion(name='f', package=Path(sys.argv[1])))\n"
+        "print(plane.invoke('f', b'{}').body.decode(), flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(package)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as emulator:
+        assert emulator.stdout is not None
+        pid = json.loads(emulator.stdout.readline())["pid"]
+        emulator.kill()
+
+    eventually(lambda: not Path(f"/proc/{pid}").exists() or ") Z" in Path(f"/proc/{pid}/stat").read_text())
