@@ -326,3 +326,13 @@ def test_a_stack_that_is_there_at_once(aws: Emulator) -> None:
     assert functions.get_function_event_invoke_config(**where)["MaximumRetryAttempts"] == 0
     again = aws.install(name="ready", memory_mb=(512, 256), environment={"A": "B"})
     assert (deployment.alias, again.alias) == ("v1", "v2")
+
+
+def test_a_stack_in_another_region() -> None:
+    with Emulator(region="eu-west-1") as there, pytest.MonkeyPatch.context() as patch:
+        for name, value in there.environment.items():
+            patch.setenv(name, value)
+        deployment = there.install()
+        assert deployment.region == "eu-west-1"
+        assert deployment.bucket.endswith("-eu-west-1-an")
+        assert load_deployment(Session(), "wrenml")[0] == deployment

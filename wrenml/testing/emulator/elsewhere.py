@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from wrenml.testing.emulator.recording import Call
@@ -18,8 +18,11 @@ _DROPPED = {"content-length", "connection", "transfer-encoding", "date", "server
 class Moto:
     """moto's server, called without a socket, one request at a time; loaded when first needed.
 
-    Its state is the process's: `reset` forgets it, and so does a ``mock_aws`` that begins meanwhile.
+    Its state is the process's: those that are open at the same time share it, the last to close forgets it, and
+    so does a ``mock_aws`` that begins meanwhile.
     """
+
+    _open: ClassVar[set[Moto]] = set()
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -29,6 +32,9 @@ class Moto:
         """Have moto answer a call."""
         with self._lock:
             if self._app is None:
+                if not self._open:
+                    _forget()
+                self._open.add(self)
                 self._app = _load()
             said: dict[str, Any] = {}
 
@@ -39,23 +45,27 @@ class Moto:
         headers = {name: value for name, value in said["headers"] if name.lower() not in _DROPPED}
         return Answer(said["status"], body, headers)
 
-    def reset(self) -> None:
-        """Forget everything."""
-        if self._app is not None:
-            from moto.core.base_backend import BackendDict  # noqa: PLC0415 - as _load
-
-            BackendDict.reset()
+    def close(self) -> None:
+        """Forget everything, unless others need it."""
+        with self._lock:
+            self._open.discard(self)
+            if self._app is not None and not self._open:
+                _forget()
 
 
 def _load() -> Any:  # noqa: ANN401 - a WSGI application
-    from moto.core.base_backend import BackendDict  # noqa: PLC0415 - takes a second
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - takes a second
         DomainDispatcherApplication,
         create_backend_app,
     )
 
-    BackendDict.reset()
     return DomainDispatcherApplication(create_backend_app)
+
+
+def _forget() -> None:
+    from moto.core.base_backend import BackendDict  # noqa: PLC0415 - as _load
+
+    BackendDict.reset()
 
 
 def _environ(call: Call) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Emulator:
     port : int, default 0
         0 takes a free one.
     region : str, default "us-east-1"
-        What `environment` names; requests to other regions are answered, too.
+        Where `install` puts stacks, and what `environment` names; requests to others are answered, too.
     seed : int, default 0
         Of the draws of faults.
     jailed : bool, optional
@@ -78,7 +78,7 @@ class Emulator:
         self.functions = DataPlane(
             self._write_record, variables={"AWS_ENDPOINT_URL": self.url}, credentials=self._credentials, jailed=jailed
         )
-        self._services = Services(self.account, self.functions, self._folder / "code", self._client)
+        self._services = Services(self.account, region, self.functions, self._folder / "code", self._client)
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +128,8 @@ class Emulator:
         Deployment
             What clients find.
         """
-        return install(replace(stack or Stack(), **changes), self.control, self._services.ask, self._folder)
+        made = replace(stack or Stack(), **changes)
+        return install(made, self.control, self._services.ask, self._folder, self.region)
 
     def expire(self, caller: Caller | str) -> None:
         """Have the credentials of a user or of one caller expire."""

@@ -16,6 +16,7 @@ from wrenml.testing.emulator.plane import DataPlane
 from wrenml.testing.emulator.recording import Call
 from wrenml.testing.emulator.refusing import RefusedError, xml_answer
 from wrenml.testing.emulator.s3 import S3
+from wrenml.testing.emulator.s3_listing import NAMESPACE
 from wrenml.testing.emulator.web import Answer, Request
 
 __all__ = ["Services"]
@@ -30,6 +31,8 @@ class Services:
         Twelve digits.
     plane : DataPlane
         Where functions run.
+    region : str
+        Where what nobody sent is done.
     folder : Path
         Where packages are unpacked.
     client : callable
@@ -45,11 +48,14 @@ class Services:
         Stacks.
     """
 
-    def __init__(self, account: str, plane: DataPlane, folder: Path, client: Callable[[str, str], Any]) -> None:
+    def __init__(
+        self, account: str, region: str, plane: DataPlane, folder: Path, client: Callable[[str, str], Any]
+    ) -> None:
         self.s3 = S3(account)
         self.control = LambdaControl(account, plane, folder, self._read_object)
         self.stacks = CloudFormation(account, client)
         self._account = account
+        self._region = region
         self._plane = plane
         self._moto = Moto()
 
@@ -71,9 +77,12 @@ class Services:
         RuntimeError
             If it is refused.
         """
-        scope = f"AWS4-HMAC-SHA256 Credential=emulator/20260101/us-east-1/{service}/aws4_request"
+        scope = f"AWS4-HMAC-SHA256 Credential=emulator/20260101/{self._region}/{service}/aws4_request"
         headers = {"authorization": scope, "content-type": "application/x-amz-json-1.1", "x-amz-target": operation}
-        request = Request("POST" if body else "PUT", path, {}, headers, body.encode())
+        if service == "s3" and self._region != "us-east-1":
+            place = f"<LocationConstraint>{self._region}</LocationConstraint>"
+            body = f"<CreateBucketConfiguration {NAMESPACE}>{place}</CreateBucketConfiguration>"
+        request = Request("PUT" if service == "s3" else "POST", path, {}, headers, body.encode())
         answer = self.answer(identify(request, Callers(self._account), self._account))
         if answer.status >= 300:  # noqa: PLR2004 - HTTP
             raise RuntimeError(f"{operation} was answered {answer.status}: {bytes(answer.body).decode()}")
@@ -82,7 +91,7 @@ class Services:
     def close(self) -> None:
         """Wait until nothing goes on, and forget what moto knows."""
         self.stacks.close()
-        self._moto.reset()
+        self._moto.close()
 
     def _read_object(self, bucket: str, key: str) -> bytes:
         found = self.s3.bucket(bucket).find(key)

@@ -69,7 +69,7 @@ class Stack:
     writable: tuple[Path, ...] = ()
 
 
-def install(stack: Stack, control: LambdaControl, ask: Callable[..., object], folder: Path) -> Deployment:
+def install(stack: Stack, control: LambdaControl, ask: Callable[..., object], folder: Path, region: str) -> Deployment:
     """Put a stack there.
 
     Parameters
@@ -82,18 +82,21 @@ def install(stack: Stack, control: LambdaControl, ask: Callable[..., object], fo
         Carries out an operation: of a service, by its name, with a body or a path.
     folder : Path
         Where the default package is made.
+    region : str
+        Where the stack is.
 
     Returns
     -------
     Deployment
         As its parameter holds it.
     """
-    buckets = [f"{stack.name}-{kind}-{control.account}-us-east-1-an" for kind in ("jobs", "fail")]
+    buckets = [f"{stack.name}-{kind}-{control.account}-{region}-an" for kind in ("jobs", "fail")]
     for bucket in buckets:
         ask("s3", "CreateBucket", path=f"/{bucket}")
     package = stack.package or default_package(folder / f"package-{os.urandom(4).hex()}", stack.modules)
-    functions = [_function(stack, size, control, package, f"arn:aws:s3:::{buckets[1]}") for size in stack.memory_mb]
-    deployment = _describe(stack, functions[0], control.account, buckets)
+    failures = f"arn:aws:s3:::{buckets[1]}"
+    functions = [_function(stack, size, control, package, failures, region) for size in stack.memory_mb]
+    deployment = _describe(stack, functions[0], buckets)
     # A key that is there stays, as for `wrenml deploy`: what jobs left can still be read.
     with suppress(RuntimeError):
         _put(ask, root_key_name(stack.name), b64encode(os.urandom(32)).decode(), "SecureString", overwrite=False)
@@ -101,11 +104,12 @@ def install(stack: Stack, control: LambdaControl, ask: Callable[..., object], fo
     return deployment
 
 
-def _describe(stack: Stack, function: Function, account: str, buckets: Sequence[str]) -> Deployment:
+def _describe(stack: Stack, function: Function, buckets: Sequence[str]) -> Deployment:
+    region, account = function.arn.split(":")[3:5]
     return Deployment(
         stack=stack.name,
         account=account,
-        region="us-east-1",
+        region=region,
         bucket=buckets[0],
         failures=buckets[1],
         alias=f"v{function.next_version - 1}",
@@ -126,7 +130,9 @@ def _put(ask: Callable[..., object], name: str, value: str, kind: str, *, overwr
     ask("ssm", "AmazonSSM.PutParameter", json.dumps(body))
 
 
-def _function(stack: Stack, memory_mb: int, control: LambdaControl, package: Path, failures: str) -> Function:
+def _function(
+    stack: Stack, memory_mb: int, control: LambdaControl, package: Path, failures: str, region: str
+) -> Function:
     name = function_name(stack.name, memory_mb)
     body = {
         "Runtime": f"python{_PYTHON}",
@@ -137,7 +143,7 @@ def _function(stack: Stack, memory_mb: int, control: LambdaControl, package: Pat
         "Environment": {"Variables": dict(stack.environment)},
         "Architectures": ["arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"],
     }
-    arn = f"arn:aws:lambda:us-east-1:{control.account}:function:{name}"
+    arn = f"arn:aws:lambda:{region}:{control.account}:function:{name}"
     function = control.adopt(arn, body, package, isolated=stack.isolated, writable=stack.writable)
     version = control.publish(function)
     alias = f"v{version}"
