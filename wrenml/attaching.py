@@ -52,8 +52,6 @@ def attach(session: Session, job_id: str) -> FutureList[object]:
         if call < record.total:
             job.calls.settle(call)
     _settle(job, record)
-    if job.meter is not None:
-        recount(job.meter, frames_of(record))
     if record.client_alive or (live is not None and not live.over):
         arguments = (session, job, record, live)
         threading.Thread(target=_follow, args=arguments, name="wrenml-follow", daemon=True).start()
@@ -82,8 +80,10 @@ def _rebuilt(session: Session, record: Record) -> Job:
 
 
 def _settle(job: Job, record: Record) -> None:
-    settled = [(call, found.raw()) for call, found in sorted(record.found.items()) if job.calls.settle(call)]
-    call_back(settle_many(job, settled))
+    fresh = [found for call, found in sorted(record.found.items()) if job.calls.settle(call)]
+    if job.meter is not None:
+        recount(job.meter, frames_of(fresh))
+    call_back(settle_many(job, [(found.outcome.call, found.raw()) for found in fresh]))
 
 
 def _lose_rest(job: Job, record: Record) -> None:

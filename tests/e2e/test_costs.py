@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,17 @@ def test_a_limit_of_cost_stops_submitting(aws: MockedAWS, executor: Executor) ->
     again = futures.retry_failed()
     more = [one for one in again.results(errors="return", timeout=PATIENCE) if one == 0.2]
     assert len(more) > len(done)
+
+
+def test_a_stream_ends_where_its_money_does(executor: Executor) -> None:
+    def endless() -> Iterator[float]:
+        while True:
+            yield 0.05
+
+    results = executor.imap(nap, endless(), window=4, max_cost=0.0002, timeout=1)
+    assert next(results) == 0.05
+    with pytest.raises(CostLimitReached):
+        list(results)
 
 
 def test_a_job_read_back_costs_what_its_workers_did(executor: Executor) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -131,9 +131,9 @@ def read_outcomes(storage: Storage, record: Record) -> None:
     record.total = max([record.total, *(call + 1 for call in record.found)])
 
 
-def frames_of(record: Record) -> list[Frame]:
-    """The frames that a job's outcomes are in, each once."""
-    return list({id(one.origin.frame): one.origin.frame for one in record.found.values() if one.origin}.values())
+def frames_of(found: Iterable[Found]) -> list[Frame]:
+    """The frames that outcomes are in, each once."""
+    return list({id(one.origin.frame): one.origin.frame for one in found if one.origin}.values())
 
 
 def _new_frames(storage: Storage, record: Record) -> Iterator[tuple[str, int, Buffer]]:

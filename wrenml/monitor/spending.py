@@ -147,7 +147,7 @@ def cost_of_record(record: Record) -> Cost:
     if place is None:
         return FREE
     meter = Meter(record.manifest.job, place)
-    recount(meter, frames_of(record))
+    recount(meter, frames_of(record.found.values()))
     return meter.cost
 
 
