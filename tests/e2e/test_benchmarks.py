@@ -24,6 +24,7 @@ def test_every_row_of_the_design_is_there() -> None:
         "memory",
         "million",
         "model_backend",
+        "model_search",
         "results",
         "shared",
         "size",
