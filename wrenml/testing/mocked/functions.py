@@ -111,8 +111,10 @@ class MockedLambda:
     def _no_such(self, url: str, name: str, qualifier: str) -> AWSResponse | None:
         if qualifier in (_LIVE, "1", self._deployment.alias):
             return None
-        where = f"{self._deployment.region}:{self._deployment.account}:function:{name}:{qualifier}"
-        return _error(url, 404, "ResourceNotFoundException", f"Function not found: arn:aws:lambda:{where}")
+        return _error(url, 404, "ResourceNotFoundException", f"Function not found: {self._arn(name, qualifier)}")
+
+    def _arn(self, name: str, qualifier: str) -> str:
+        return f"arn:aws:lambda:{self._deployment.region}:{self._deployment.account}:function:{name}:{qualifier}"
 
     def _throttled(self, url: str) -> AWSResponse | None:
         with self._lock:
@@ -125,8 +127,7 @@ class MockedLambda:
         )  # fmt: skip
 
     def _accept(self, request: AWSPreparedRequest, kind: str, name: str, qualifier: str, payload: bytes) -> AWSResponse:
-        where = f"{self._deployment.region}:{self._deployment.account}:function:{name}:{qualifier}"
-        run = _Invocation(str(uuid.uuid4()), f"arn:aws:lambda:{where}", self._sizes[name], payload or b"{}", None)
+        run = _Invocation(str(uuid.uuid4()), self._arn(name, qualifier), self._sizes[name], payload or b"{}", None)
         headers = {"x-amzn-RequestId": run.id}
         if kind == "DryRun":
             return make_answer(request.url, 204, headers=headers)
