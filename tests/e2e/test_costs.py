@@ -83,21 +83,19 @@ def test_a_dry_run_says_what_it_would_cost(executor: Executor, capsys: pytest.Ca
 
 
 def test_a_limit_of_cost_stops_submitting(aws: MockedAWS, executor: Executor) -> None:
-    # A call of 0.2 s comes to a hundredth of a cent or so, invocation and requests included.
-    limit = 0.0004
-    futures = executor.map(nap, [0.2] * 60, max_cost=limit, timeout=5)
+    limit = 0.0003
+    futures = executor.map(nap, [0.05] * 40, max_cost=limit, timeout=1)
     results = futures.results(errors="return", timeout=PATIENCE)
-    done = [one for one in results if one == 0.2]
+    done = [one for one in results if one == 0.05]
     failed = [one for one in results if isinstance(one, CostLimitReached)]
-    assert len(done) + len(failed) == 60
+    assert len(done) + len(failed) == 40
     assert done
     assert len(failed) > 10
     assert aws.requests["lambda.Invoke"] == len(done)
-    assert futures.cost.dollars <= 1.1 * limit
-    assert "max_cost=0.0004 dollars are spent" in str(failed[0])
+    assert futures.cost.dollars <= 1.5 * limit  # looking for outcomes costs, too, and takes as long as they do
+    assert "max_cost=0.0003 dollars are spent" in str(failed[0])
     again = futures.retry_failed()
-    more = [one for one in again.results(errors="return", timeout=PATIENCE) if one == 0.2]
-    assert len(more) > len(done)
+    assert sum(one == 0.05 for one in again.results(errors="return", timeout=PATIENCE)) > len(done)
 
 
 def test_a_stream_ends_where_its_money_does(executor: Executor) -> None:
