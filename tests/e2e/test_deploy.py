@@ -22,7 +22,7 @@ from wrenml.deploy.account import Account
 from wrenml.deploy.choices import local_choices
 from wrenml.deploy.deploying import Wanted, deploy
 from wrenml.deploy.destroying import destroy
-from wrenml.deploy.template import parameters, render
+from wrenml.deploy.template import bundled, parameters, render
 from wrenml.testing.emulator import Emulator
 from wrenml.testing.emulator.faults import Refuse
 from wrenml.testing.emulator.recording import Call
@@ -150,6 +150,37 @@ def test_a_map_runs_there_and_asks_for_no_more_than_it_may(
         if not is_allowed(asked(call), policies[call.caller.name], stack.buckets())
     ]
     assert refused == []
+
+
+def test_deploying_asks_for_no_more_than_its_policy_grants(aws: Emulator, machine: Machine) -> None:
+    extra = machine.requirements("extra")
+    for arguments in (
+        ["--memory", "1769,3008"],
+        ["--memory", "1769", "--max-concurrency", "5", "--requirements", extra],
+    ):
+        assert main(["deploy", "--yes", *arguments]) == Exit.DONE
+    client(aws, "s3").put_object(Bucket=JOBS, Key="jobs/1/manifest", Body=b"x")
+    assert main(["destroy", "--yes"]) == Exit.DONE
+    own = json.loads(Path(bundled("infra/deployer-policy.json")).read_text())
+    # CloudFormation acts with the rights of who asked it to.
+    calls = [
+        call
+        for call in aws.requests
+        if call.caller.name in {"deployer", "cloudformation"} and call.action != "sts:GetCallerIdentity"
+    ]
+    # The test's own, and how the emulated CloudFormation looks for a bucket.
+    calls = [call for call in calls if not call.key.startswith("jobs/1") or call.operation != "PutObject"]
+    calls = [call for call in calls if call.operation != "ListBuckets"]
+    assert {"lambda:PublishVersion", "s3:PutObject", "ssm:PutParameter"} <= {call.action for call in calls}
+    statements = own["Statement"]
+    refused = {
+        f"{call.action} {call.resource}"
+        for call in calls
+        if not is_allowed(asked(call), [own])
+        # Where the emulator names no resource, the action alone counts.
+        and not (call.resource == "*" and any(call.action in one["Action"] for one in statements))
+    }
+    assert refused == set()
 
 
 def asked(call: Call) -> Asked:
@@ -285,7 +316,7 @@ def test_a_deployment_interrupted_anywhere_goes_on(aws: Emulator, machine: Machi
             rules = client(aws, "lambda").get_function_event_invoke_config(FunctionName=name, Qualifier="v1")
             assert rules["MaximumRetryAttempts"] == 0
         destroy(account, wanted.stack, confirm=lambda _: True, say=lambda _: None)
-        after += 4
+        after += 5
     assert after > 12, "it says more than that"
     assert is_empty(aws)
 

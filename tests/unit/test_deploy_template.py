@@ -78,6 +78,10 @@ def test_a_template_says_what_it_was_rendered_from() -> None:
         choices_of("Resources: {}")
 
 
+def test_a_pipeline_needs_no_parameters() -> None:
+    assert Stack(render(RICH)).resources == stack_of(RICH).resources
+
+
 def test_a_function_for_each_size() -> None:
     stack = stack_of(RICH)
     functions = stack.of_type("AWS::Lambda::Function").values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import wrenml
@@ -47,7 +47,14 @@ def render(choices: Choices) -> str:
         text = file.read()
     # Replacements are given as functions, since texts would have their backslashes read.
     text = _CHOSEN.sub(lambda _: f"  wrenml: {choices.to_json()}", text)
+    for name, value in parameters(choices).items():
+        # So that a pipeline that applies the template needs no parameters.
+        text = re.sub(rf"(?m)^(  {name}:\n    Type: .*\n    Default: ).*", _default(value), text)
     return _BLOCK.sub(lambda found: "".join([*_functions(found[1], choices), _grants(choices)]), text)
+
+
+def _default(value: str) -> Callable[[re.Match[str]], str]:
+    return lambda found: found[1] + json.dumps(value)
 
 
 def _functions(block: str, choices: Choices) -> Iterable[str]:
