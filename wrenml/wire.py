@@ -199,6 +199,7 @@ class Request(NamedTuple):
     not_after: float | None = None  # Unix time, seconds
     cancel: str = ""  # SHA-256 of the token that a cancelled state reveals
     part: int = 1  # calls an outcome object covers
+    largest: bool = True  # whether there is no function with more memory to try
     depth: int = 0  # of maps inside calls
     protocol: int = PROTOCOL
 
@@ -228,6 +229,7 @@ def encode_request(request: Request) -> bytes:
         "not_after": request.not_after,
         "cancel": request.cancel,
         "part": request.part,
+        "largest": request.largest,
         "depth": request.depth,
     }
     return json.dumps(record, separators=(",", ":")).encode()

@@ -26,6 +26,7 @@ FULL = Request(
     not_after=3.5,
     cancel="token digest",
     part=2,
+    largest=False,
     depth=1,
 )
 
@@ -43,7 +44,7 @@ def test_golden_request() -> None:
     request = Request(job="j", first=1, count=2, attempt=3, spec="s", key=b"k", offsets=(0, 1, 2), args=b"ab")
     assert encode_request(request) == (
         b'{"protocol":1,"storage":"","owner":"","job":"j","calls":[1,2],"attempt":3,"spec":"s","carried":"","key":"aw==","offsets":[0,1,2],'
-        b'"args":"YWI=","range":null,"inputs":[],"sent":0.0,"start_by":null,"not_after":null,"cancel":"","part":1,"depth":0}'
+        b'"args":"YWI=","range":null,"inputs":[],"sent":0.0,"start_by":null,"not_after":null,"cancel":"","part":1,"largest":true,"depth":0}'
     )
 
 

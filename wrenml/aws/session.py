@@ -23,6 +23,7 @@ from wrenml.aws.clock import Clock
 from wrenml.aws.endpoints import endpoint_for
 from wrenml.aws.lean_lambda import LeanLambda, lambda_refusal
 from wrenml.aws.lean_s3 import LeanS3, s3_refusal
+from wrenml.aws.lean_ssm import LeanSsm
 from wrenml.aws.routes import Trust, proxy_for
 from wrenml.aws.surroundings import Surroundings, from_botocore, from_environment
 from wrenml.errors import ConfigError
@@ -35,6 +36,7 @@ _TRANSPORTS = ("auto", "lean", "boto3")
 _LEAN: dict[str, tuple[Callable[[Caller, Callable[[], Any]], Any], Refusal]] = {
     "lambda": (LeanLambda, lambda_refusal),
     "s3": (LeanS3, s3_refusal),
+    "ssm": (LeanSsm, lambda_refusal),
 }
 
 
@@ -42,7 +44,7 @@ class Session:
     """AWS as one user sees it, and the clients of its services.
 
     Credentials, region and endpoints are found as every AWS tool finds them. Where the environment holds them
-    all, as on Lambda, boto3 is neither needed nor loaded for S3's objects and Lambda's invocations. Threads
+    all, as on Lambda, boto3 is neither needed nor loaded for S3's objects, Lambda's invocations and parameters. Threads
     may share clients; a forked process makes its own.
 
     Parameters

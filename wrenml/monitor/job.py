@@ -224,6 +224,7 @@ class Job:
             sent=time.time(),
             cancel=self._cancel_digest if self.remote else "",
             part=part_size(count, self.call_seconds) if self.remote else 1,
+            largest=self.limits(invocation).last,
             depth=self.plan.depth,
         )
 

@@ -67,7 +67,13 @@ def _exited(error: BaseException) -> CallExited:
 
 
 def _note_missing(error: ImportError) -> None:
-    if error.name:
+    if error.name and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        error.add_note(
+            f"wrenml: on Lambda there is what the stack was deployed with, and the local modules that the function "
+            f"names; {error.name.partition('.')[0]!r} is neither. Put it into a requirements file and run "
+            "`wrenml deploy --requirements FILE`."
+        )
+    elif error.name:
         error.add_note(
             f"wrenml: workers see installed distributions and the local modules that the function names; "
             f"{error.name.partition('.')[0]!r} is neither. Install it, import it where the function is defined, "

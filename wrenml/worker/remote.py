@@ -165,7 +165,7 @@ class Remote:
                 self._specs.pop(next(iter(self._specs)))
             self._specs[digest] = data, decode_spec(data)
         data, spec = self._specs[digest]
-        return data, Limits(spec.timeout)
+        return data, Limits(spec.timeout, last=request.largest)
 
     def _run(self, request: Request, calls: range, spec: bytes, bounds: Bounds, parts: Parts) -> None:
         storage = self._storage(request)
