@@ -35,10 +35,11 @@ def test_local_packs_shrink_as_tasks_run_out() -> None:
     assert sizes == [10, 10, 5, 2, 1]
 
 
-def test_few_go_ahead_until_one_is_measured_or_that_takes_too_long() -> None:
-    assert room(REMOTE, lanes=1000, workers=1000, measured=False, waited=0.0) == 8
-    assert room(REMOTE, lanes=1000, workers=1000, measured=False, waited=60.0) == 2000
+def test_few_go_ahead_until_one_is_measured_and_more_as_that_takes_longer() -> None:
+    sizes = [room(REMOTE, lanes=1000, workers=1000, measured=False, waited=waited) for waited in (0.0, 2.1, 4.1, 1e9)]
+    assert sizes == [8, 16, 32, 2000]
     assert room(REMOTE, lanes=1000, workers=1000, measured=True, waited=0.0) == 2000
+    assert room(LOCAL, lanes=8, workers=8, measured=False, waited=0.0) == 16
 
 
 def test_no_more_run_than_the_caller_wants() -> None:

@@ -191,7 +191,8 @@ class Dispatcher:
         """Seconds until more may be sent without anything having arrived; None if only an arrival can change that."""
         if self._since is None or self._cost.seconds is not None or not self._waiting:
             return None
-        return max(0.0, self._since + self._pace.patience - time.monotonic()) or None
+        waited = time.monotonic() - self._since
+        return self._pace.patience - waited % self._pace.patience
 
     def _may_send(self) -> bool:
         return bool(self._waiting) and not self._held and len(self._under_way) < self._room()

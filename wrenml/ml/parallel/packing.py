@@ -23,7 +23,7 @@ class Pace:
     probes : int
         Invocations under way while no task has been measured yet.
     patience : float
-        Seconds after which the others no longer wait for that.
+        Seconds after which twice as many may be: tasks are long, or environments are slow to start.
     """
 
     least: float
@@ -32,10 +32,10 @@ class Pace:
     patience: float
 
 
-LOCAL = Pace(least=0.02, most=0.2, probes=1_000_000, patience=0.0)
+LOCAL = Pace(least=0.02, most=0.2, probes=1_000_000, patience=1.0)
 """Worker processes: handing over costs about a millisecond."""
 
-REMOTE = Pace(least=1.5, most=2.0, probes=8, patience=4.0)
+REMOTE = Pace(least=1.5, most=2.0, probes=8, patience=2.0)
 """Elsewhere: a request costs tens of milliseconds, and an environment that is started for it seconds."""
 
 
@@ -86,4 +86,5 @@ def room(pace: Pace, *, lanes: int, workers: int, measured: bool, waited: float)
         Seconds since the first task was sent.
     """
     most = 2 * lanes if lanes >= workers else lanes
-    return most if measured or waited >= pace.patience else min(most, pace.probes)
+    doubled = min(int(waited / pace.patience), most.bit_length())
+    return most if measured else min(most, pace.probes << doubled)
