@@ -12,7 +12,7 @@ from wrenml import Executor, FutureList, default_executor, local_executor
 from wrenml.cli import main
 from wrenml.cli.reading import Jobs
 from wrenml.costs import FREE
-from wrenml.errors import CostLimitReached
+from wrenml.errors import CallTimeout, CostLimitReached
 from wrenml.events import CallsSettled, Event, JobEnded, JobStarted
 from wrenml.testing import samples
 from wrenml.testing.mocked import MockedAWS
@@ -96,6 +96,14 @@ def test_a_limit_of_cost_stops_submitting(aws: MockedAWS, executor: Executor) ->
     assert "max_cost=0.0003 dollars are spent" in str(failed[0])
     again = futures.retry_failed()
     assert sum(one == 0.05 for one in again.results(errors="return", timeout=PATIENCE)) > len(done)
+
+
+def test_an_environment_that_lambda_ended_at_its_limit_is_billed_whole(aws: MockedAWS, executor: Executor) -> None:
+    aws.fail_next(by="timeout")
+    futures = executor.map(nap, [0.01], infra_retries=0)
+    [error] = futures.exceptions(timeout=PATIENCE)
+    assert isinstance(error, CallTimeout)
+    assert futures.cost.gb_seconds == pytest.approx(900 * 1769 / 1024, rel=0.01)
 
 
 def test_a_stream_ends_where_its_money_does(executor: Executor) -> None:

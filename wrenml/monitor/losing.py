@@ -105,7 +105,7 @@ class Losing:
         """
         if not counted:
             job.in_flight -= 1
-            spending.count_end(job, invocation)
+            spending.count_end(job, invocation, cause)
         outgrown = isinstance(cause, WorkerOutOfMemory) and suspect is not None and not job.limits(invocation).last
         if outgrown:
             job.outgrow(cast("int", suspect))

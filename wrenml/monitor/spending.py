@@ -8,7 +8,7 @@ from typing import Any
 
 from wrenml.calls import Invocation
 from wrenml.costs import FREE, Cost, Estimate, Meter, Place, Requests, estimate
-from wrenml.errors import CostLimitReached
+from wrenml.errors import CallTimeout, CostLimitReached
 from wrenml.events import CallsSettled, Event, JobEnded, JobStarted
 from wrenml.monitor.job import CARRIED_BYTES, Job, Plan
 from wrenml.monitor.manifest import Manifest
@@ -165,9 +165,16 @@ def count_frame(job: Job, invocation: Invocation, frame: Frame) -> None:
         job.meter.ran(frame.busy, _memory(job, invocation), size=size, reads=reads)
 
 
-def count_end(job: Job, invocation: Invocation) -> None:
-    """Take note that an invocation is over."""
-    if job.meter is not None:
+def count_end(job: Job, invocation: Invocation, cause: BaseException | None = None) -> None:
+    """Take note that an invocation is over; `cause` is why no worker said so.
+
+    How long an environment lived that died is not known, but for one that Lambda ended at its limit.
+    """
+    if job.meter is None:
+        return
+    if isinstance(cause, CallTimeout):
+        job.meter.ended(_memory(job, invocation), seconds=job.meter.place.timeout)
+    else:
         job.meter.ended(_memory(job, invocation))
 
 
