@@ -9,6 +9,7 @@ from typing import Any, assert_type
 
 import wrenml
 from wrenml import Executor, Future, FutureList, MapOptions, Ref, errors, inline_executor, local_executor
+from wrenml.costs import Cost
 from wrenml.events import CallsSettled, Event
 from wrenml.storage import PrefixedStorage
 
@@ -44,6 +45,8 @@ def maps(ex: Executor) -> None:
     assert_type(futures.exceptions(), list[BaseException | None])
     assert_type(futures.as_completed(), Iterator[Future[float]])
     assert_type(futures.retry_failed(), FutureList[float])
+    assert_type(futures.cost, Cost)
+    assert_type(futures.cost.dollars, float)
     assert_type(futures + futures, FutureList[float])
     assert_type(futures[0].result(), float)
     assert_type(ex.map(pair, [1], ["a"]).results(), list[tuple[int, str]])
