@@ -21,7 +21,9 @@ _SET_ATTRIBUTES, _HERE, _ALL_BELOW, _READ_ONLY = 442, -100, 0x8000, 0x1
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _OPEN_FILES = 1024
 
-_libc = ctypes.CDLL(None, use_errno=True)
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _check(result: int, what: str) -> None:
@@ -31,7 +33,7 @@ def _check(result: int, what: str) -> None:
 
 def _mount(source: str, target: str, flags: int, kind: str = "none", data: str = "") -> None:
     text = [os.fsencode(one) for one in (source, target, kind, data)]
-    _check(_libc.mount(text[0], text[1], text[2], ctypes.c_ulong(flags), text[3]), f"mount {target}")
+    _check(_libc().mount(text[0], text[1], text[2], ctypes.c_ulong(flags), text[3]), f"mount {target}")
 
 
 def _tmpfs(target: str, options: str) -> None:
@@ -44,14 +46,14 @@ def _bind(source: str, target: str) -> None:
 
 def _read_only(target: str, *, on: bool = True) -> None:
     attributes = struct.pack("=QQQQ", _READ_ONLY if on else 0, 0 if on else _READ_ONLY, 0, 0)
-    result = _libc.syscall(_SET_ATTRIBUTES, _HERE, os.fsencode(target), _ALL_BELOW, attributes, len(attributes))
+    result = _libc().syscall(_SET_ATTRIBUTES, _HERE, os.fsencode(target), _ALL_BELOW, attributes, len(attributes))
     _check(result, f"mount_setattr {target}")
 
 
 def _unshare() -> None:
-    if _libc.unshare(_NEW_MOUNTS):
+    if _libc().unshare(_NEW_MOUNTS):
         user, group = os.getuid(), os.getgid()
-        _check(_libc.unshare(_NEW_MOUNTS | _NEW_USER), "unshare")
+        _check(_libc().unshare(_NEW_MOUNTS | _NEW_USER), "unshare")
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                 file.write(text)
