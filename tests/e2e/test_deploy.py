@@ -277,6 +277,33 @@ def test_a_size_more_keeps_the_alias(aws: Emulator) -> None:
     assert (alias(aws, "v1"), alias(aws, "v1", "wrenml-3008")) == ("1", "1")
 
 
+def test_aliases_that_no_job_can_need_any_more_go(aws: Emulator, machine: Machine) -> None:
+    functions = client(aws, "lambda")
+    assert main(["deploy", "--yes"]) == Exit.DONE
+    assert main(["deploy", "--yes", "--requirements", machine.requirements("extra")]) == Exit.DONE
+    assert main(["deploy", "--yes"]) == Exit.DONE
+    assert aliases(aws) == ["v1", "v2", "v3"]  # none has been outlived yet
+
+    functions.update_alias(FunctionName="wrenml-1769", Name="v2", Description="2020-01-01T00:00:00+00:00")
+    assert main(["deploy", "--yes"]) == Exit.DONE
+
+    assert aliases(aws) == ["v2", "v3"]
+    versions = functions.list_versions_by_function(FunctionName="wrenml-1769")["Versions"]
+    assert [one["Version"] for one in versions] == ["$LATEST", "2", "3"]
+    assert record().alias == "v3"
+
+
+def test_a_change_that_fails_is_put_back(aws: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["deploy", "--yes"]) == Exit.DONE
+    before = record()
+    aws.faults.add(Refuse(400, "InvalidParameterValueException"), "CreateFunction", times=1)
+    assert main(["deploy", "--yes", "--memory", "1769,3008"]) == Exit.ERROR
+    assert "Function3008" in capsys.readouterr().err
+    assert record() == before
+    assert main(["deploy", "--yes", "--memory", "1769,3008"]) == Exit.DONE
+    assert record().memory_mb == (1769, 3008)
+
+
 class Interrupt(Exception):
     pass
 

@@ -16,6 +16,7 @@ _OURS: Final = "wrenml-"
 _ABSENT: Final = frozenset({"", "DELETE_COMPLETE"})
 _PROPOSED: Final = "REVIEW_IN_PROGRESS"  # a new stack that a change set was made for, and nothing more
 _READY: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
+_STACK: Final = "AWS::CloudFormation::Stack"
 _NEVER_MADE: Final = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
 _NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed")
 
@@ -64,6 +65,7 @@ class CloudStack:
         self._change_set = ""
         self._seen: set[str] = set()
         self._failed: list[str] = []
+        self._moved = True
 
     def exists(self) -> bool:
         """Whether there is a stack, once nothing is under way any more, such as an earlier deployment's change.
@@ -164,8 +166,7 @@ class CloudStack:
         WrenmlError
             It failed, and CloudFormation put back what was there before.
         """
-        self._tell(aloud=False)
-        self._failed.clear()
+        self._begin()
         self._client.execute_change_set(StackName=self._name, ChangeSetName=self._change_set)
         status = self._settled()
         if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
@@ -191,8 +192,7 @@ class CloudStack:
         stack = self._describe(self._name)
         if stack is None:
             return
-        self._tell(aloud=False)
-        self._failed.clear()
+        self._begin()
         self._client.delete_stack(StackName=self._name)
         # A stack that is gone is known by its id only.
         status = self._settled(str(stack["StackId"]), aloud=aloud)
@@ -202,13 +202,23 @@ class CloudStack:
                 f"the stack {self._name} could not be removed ({status}): {first}. Run the command again."
             )
 
+    def _begin(self) -> None:
+        """Get ready for a change: what is told from now on is about it."""
+        self._tell(aloud=False)
+        self._failed.clear()
+        self._moved = False
+
     def _settled(self, name: str | None = None, *, aloud: bool = True) -> str:
         def look() -> str | None:
             stack = self._describe(name or self._name)
             status = "" if stack is None else str(stack["StackStatus"])
             if stack is not None:
                 self._tell(name, aloud=aloud)
-            return None if status.endswith("_IN_PROGRESS") and status != _PROPOSED else status
+            if status in _ABSENT:
+                return status
+            # Right after a request the status may still be the one from before it.
+            is_old = not self._moved
+            return None if is_old or (status.endswith("_IN_PROGRESS") and status != _PROPOSED) else status
 
         return self._patience.until(f"the stack {self._name}", look)
 
@@ -233,6 +243,7 @@ class CloudStack:
             status = str(event.get("ResourceStatus", ""))
             text = f"{status} {event.get('ResourceType', '')} {event.get('LogicalResourceId', '')}"
             reason = event.get("ResourceStatusReason")
+            self._moved |= event.get("ResourceType") == _STACK
             if status.endswith("_FAILED") and "cancelled" not in str(reason):
                 self._failed.append(f"{event.get('LogicalResourceId')}: {reason}")
             if aloud and not status.endswith("_IN_PROGRESS"):

@@ -55,7 +55,7 @@ def change_settings(path: str, values: Mapping[str, str | None]) -> None:
     for name, value in values.items():
         head = re.sub(rf"(?m)^[ \t]*{re.escape(name)}[ \t]*=.*\n?", "", head)
         if value is not None:
-            head = f"{head}{'' if not head or head.endswith(chr(10)) else chr(10)}{name} = {json.dumps(value)}\n"
+            head = f"{head}{'' if not head or head.endswith(chr(10)) else chr(10)}{name} = {_text(value)}\n"
     changed = f"{head}{tables}"
     wanted = {name: value for name, value in {**before, **values}.items() if value is not None}
     try:
@@ -66,6 +66,11 @@ def change_settings(path: str, values: Mapping[str, str | None]) -> None:
         lines = ", ".join(f'{name} = "{value}"' for name, value in values.items() if value is not None)
         raise ConfigError(f"{path} is written in a way that wrenml cannot change; set it there yourself: {lines}.")
     _replace(path, changed)
+
+
+def _text(value: str) -> str:
+    """A text in TOML: as in JSON, but that DEL is escaped and halves of pairs are not known."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _split(text: str) -> tuple[str, str]:
