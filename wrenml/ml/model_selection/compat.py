@@ -106,7 +106,9 @@ def check_inputs(search: Any, X: Any, y: Any, split_params: Mapping[str, Any]) -
     """Have a search check its data."""
     if halves(search):
         search._n_samples_orig = count(X)  # noqa: SLF001
-    search._check_input_parameters(X=X, y=y, split_params=split_params)  # noqa: SLF001
+    check = getattr(search, "_check_input_parameters", None)  # before scikit-learn 1.9 few searches have it
+    if check is not None:
+        check(X=X, y=y, split_params=split_params)
 
 
 def check_refit(search: Any, scores: Mapping[str, Any]) -> None:
