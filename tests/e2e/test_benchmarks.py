@@ -16,6 +16,7 @@ ROWS = sorted(file for file in BENCHMARKS.glob("*.py") if not file.name.startswi
 def test_every_row_of_the_design_is_there() -> None:
     assert {row.stem for row in ROWS} == {
         "closure",
+        "cloud",
         "cold",
         "imap",
         "imports",
