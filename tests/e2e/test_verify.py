@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -18,6 +18,8 @@ from wrenml.testing.executor.base import PATIENCE
 __all__ = ["aws", "emulator"]
 
 SIZE = 256
+
+Eventually = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -78,27 +80,33 @@ class TestDoctor:
 
 
 class TestCosts:
-    def test_what_is_counted_is_what_is_billed(self, aws: Emulator, executor: Executor) -> None:
-        reported = len(aws.functions.books.reports)
+    def test_what_is_counted_is_what_is_billed(self, aws: Emulator, executor: Executor, eventually: Eventually) -> None:
+        books = aws.functions.books
+        reported = len(books.reports)
         futures = executor.map(time.sleep, [0.4] * 6)
         futures.results(timeout=PATIENCE)
         executor.session.monitor.flush(PATIENCE)
         cost = futures.cost
-        billed = aws.functions.books.reports[reported:]
-        assert len(billed) == 6
-        # An outcome says what was billed before it was written; what comes after is taken for 0.03 s.
-        assert cost.gb_seconds == pytest.approx(sum(report.gb_seconds for report in billed), abs=6 * 0.06 * SIZE / 1024)
+        eventually(lambda: len(books.reports) == reported + 6)
+        billed = sum(report.gb_seconds for report in books.reports[reported:])
+        # An outcome says what was billed before it was written; what comes after is taken for 0.03 s, and may take
+        # longer where many processes share few cores.
+        assert 0.7 * billed < cost.gb_seconds < billed + 6 * 0.04 * SIZE / 1024
         requests = aws.requests
         assert cost.requests["invoke"] == requests.count("Invoke")
         assert cost.requests["put"] == requests.count("PutObject")
         assert cost.requests["list"] == requests.count("ListObjectsV2")
         assert cost.requests["get"] == requests.count("GetObject", caller="client")
 
-    def test_a_new_environments_start_is_billed(self, aws: Emulator) -> None:
+    def test_a_new_environments_start_is_billed(self, aws: Emulator, eventually: Eventually) -> None:
         aws.install(Stack(name="fresh"), memory_mb=(SIZE,))
         with aws_executor("fresh", progress=False) as executor:
             futures = executor.map(time.sleep, [0.1])
             futures.results(timeout=PATIENCE)
+            eventually(lambda: [one for one in aws.functions.books.reports if one.function == f"fresh-{SIZE}"])
             [report] = [one for one in aws.functions.books.reports if one.function == f"fresh-{SIZE}"]
+            gb = SIZE / 1024
+            warm = gb * report.duration_ms / 1000
             assert report.init_ms > 0
-            assert futures.cost.gb_seconds == pytest.approx(report.gb_seconds, abs=0.1 * SIZE / 1024)
+            assert futures.cost.gb_seconds > warm
+            assert 0.7 * report.gb_seconds < futures.cost.gb_seconds < report.gb_seconds + 0.04 * gb
