@@ -21,7 +21,7 @@ from sklearn.utils import check_random_state, indexable
 from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.cells import Cell, Study, score
-from wrenml.ml.model_selection.content import as_content
+from wrenml.ml.model_selection.content import as_content, as_one
 from wrenml.ml.model_selection.engine import planned, run
 from wrenml.ml.model_selection.indexing import Indices, as_indices, count, rows, rows_of_params, split
 from wrenml.ml.model_selection.results import report_failed_fits
@@ -97,7 +97,9 @@ def learning_curve(  # noqa: PLR0913  # scikit-learn's
         estimator=clone(estimator),
         X=as_content(X),
         y=as_content(y),
-        splits=splits if exploit_incremental_learning else [(s[0][:size], s[1]) for s in splits for size in sizes],
+        splits=as_one(
+            splits if exploit_incremental_learning else [(s[0][:size], s[1]) for s in splits for size in sizes]
+        ),
         candidates=[None],
         scorer=scorer,
         fit_params=routed.estimator.partial_fit if exploit_incremental_learning else routed.estimator.fit,
@@ -226,7 +228,7 @@ def validation_curve(  # noqa: PLR0913  # scikit-learn's
         estimator=clone(estimator),
         X=as_content(X),
         y=as_content(y),
-        splits=splits,
+        splits=as_one(splits),
         candidates=[{param_name: value} for value in param_range],
         scorer=scorer,
         fit_params=routed.estimator.fit,

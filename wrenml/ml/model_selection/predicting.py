@@ -17,7 +17,7 @@ from sklearn.utils import indexable
 
 from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
-from wrenml.ml.model_selection.content import as_content
+from wrenml.ml.model_selection.content import as_content, as_one
 from wrenml.ml.model_selection.engine import planned, run
 from wrenml.ml.model_selection.indexing import Indices, as_indices, count, rows_of_params, split
 from wrenml.ml.model_selection.routing import check_groups, route
@@ -137,7 +137,7 @@ def cross_val_predict(  # noqa: PLR0913  # scikit-learn's
         raise ValueError("cross_val_predict only works for partitions")
     if method in _BY_CLASS and y is not None:
         y = _encoded(y)
-    task = _PredictTask(clone(estimator), as_content(X), as_content(y), splits, routed.estimator.fit, method)
+    task = _PredictTask(clone(estimator), as_content(X), as_content(y), as_one(splits), routed.estimator.fit, method)
     plan = planned(executor, "cross_val_predict", estimator, n_jobs)
     found = run(plan, task, [(i,) for i in range(len(splits))])
     return _in_order(found, np.argsort(test), listed=method in _BY_CLASS and y is not None)

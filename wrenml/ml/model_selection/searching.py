@@ -22,7 +22,7 @@ from wrenml import FutureList
 from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.cells import Cell, Study
-from wrenml.ml.model_selection.content import as_content
+from wrenml.ml.model_selection.content import as_content, as_one
 from wrenml.ml.model_selection.engine import Arrived, planned
 from wrenml.ml.model_selection.indexing import as_indices, rows, rows_of_params
 from wrenml.ml.model_selection.kept import Kept
@@ -150,7 +150,7 @@ class Search:
             estimator=self.estimator,
             X=as_content(self.X),
             y=as_content(self.y),
-            splits=splits,
+            splits=as_one(splits),
             candidates=candidates,
             scorer=self.scorer,
             metrics=None if self.metrics is None else tuple(self.metrics),

@@ -14,7 +14,7 @@ from sklearn.utils import indexable
 from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.cells import Study
-from wrenml.ml.model_selection.content import as_content
+from wrenml.ml.model_selection.content import as_content, as_one
 from wrenml.ml.model_selection.engine import planned
 from wrenml.ml.model_selection.results import by_name, insert_error_scores, report_failed_fits
 from wrenml.ml.model_selection.routing import check_groups, route
@@ -74,7 +74,7 @@ def cross_validate(  # noqa: PLR0913  # scikit-learn's
         estimator=clone(estimator),
         X=as_content(X),
         y=as_content(y),
-        splits=splits,
+        splits=as_one(splits),
         candidates=[None],
         scorer=scorer,
         metrics=None if metrics is None else tuple(metrics),
