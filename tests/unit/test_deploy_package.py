@@ -178,6 +178,14 @@ class TestRequirements:
         assert package.packages["joblib"] != "99.0"
         assert "extra/tests/data.txt" in names(package)
 
+    def test_what_is_pinned_by_hash(self, index: Path, cache: Path, tmp_path: Path) -> None:
+        make_defaults(index)
+        digest = sha256(make_wheel(index, "extra", "2.0").read_bytes()).hexdigest()
+        package = built(cache, _requirements(tmp_path, f"extra==2.0 \\\n    --hash=sha256:{digest}\n"))
+        assert (package.packages["extra"], "cloudpickle" in package.packages) == ("2.0", True)
+        with pytest.raises(ConfigError, match=r"(?i)hash"):
+            built(cache, _requirements(tmp_path, f"extra==2.0 --hash=sha256:{'0' * 64}\n"))
+
     def test_a_missing_file(self, cache: Path, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="cannot be read"):
             built(cache, tmp_path / "absent.txt")

@@ -97,9 +97,7 @@ def resolve(python: str, arch: str, requirements: str | None, cache: str) -> lis
     known = _recall(folder, question)
     if known:
         return known
-    with tempfile.TemporaryDirectory(dir=folder) as fresh:
-        _download(python, arch, roots, pins, requirements, fresh)
-        wheels = sorted(_kept(fresh, folder))
+    wheels = sorted(_fetched(python, arch, roots, pins, requirements, folder))
     unfit = [
         os.path.basename(one.path) for one in wheels if not is_importable(os.path.basename(one.path), python, arch)
     ]
@@ -109,6 +107,26 @@ def resolve(python: str, arch: str, requirements: str | None, cache: str) -> lis
         with open(os.path.join(folder, f"{question}.json"), "w", encoding="utf-8") as file:
             json.dump([[os.path.basename(one.path), one.sha256] for one in wheels], file)
     return wheels
+
+
+def _fetched(
+    python: str, arch: str, roots: Sequence[str], pins: Sequence[str], requirements: str | None, folder: str
+) -> list[Wheel]:
+    target = python, arch
+    if requirements is None or "--hash" not in _read(requirements):
+        return _brought(target, roots, pins, requirements, folder)
+    # Once one requirement has a hash, pip wants one of all: such a file is fetched by itself, and has precedence.
+    theirs = _brought(target, [], [], requirements, folder)
+    names = {one.name for one in theirs}
+    return [*theirs, *(one for one in _brought(target, roots, pins, None, folder) if one.name not in names)]
+
+
+def _brought(
+    target: tuple[str, str], roots: Sequence[str], pins: Sequence[str], requirements: str | None, folder: str
+) -> list[Wheel]:
+    with tempfile.TemporaryDirectory(dir=folder) as fresh:
+        _download(*target, roots, pins, requirements, fresh)
+        return list(_kept(fresh, folder))
 
 
 def _installed() -> dict[str, str]:
@@ -126,11 +144,15 @@ def _names(requirements: str | None) -> set[str]:
     """Distributions that a requirements file names itself, so that its versions count."""
     if requirements is None:
         return set()
+    return {normalised(name) for name in _NAME.findall(_read(requirements))}
+
+
+def _read(path: str) -> str:
     try:
-        with open(requirements, encoding="utf-8") as file:
-            return {normalised(name) for name in _NAME.findall(file.read())}
+        with open(path, encoding="utf-8") as file:
+            return file.read()
     except OSError as error:
-        raise ConfigError(f"{requirements} cannot be read: {error.strerror}.") from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _recall(folder: str, question: str | None) -> list[Wheel]:
