@@ -6,27 +6,20 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
 from wrenml.cli.exits import Exit
+from wrenml.demo import Task, accuracy
 from wrenml.errors import NotSupportedError
 from wrenml.executors import default_executor
 from wrenml.observe.text import plural, span
 
-__all__ = ["Task", "accuracy", "run_demo"]
+__all__ = ["run_demo"]
 
 _SHOWN = 8
-
-
-class Task(NamedTuple):
-    """One fit: a model with its parameters, and which fold it is scored on."""
-
-    model: str
-    parameters: tuple[tuple[str, float], ...]
-    fold: int
 
 
 class _Row(NamedTuple):
@@ -70,42 +63,6 @@ def run_demo(arguments: argparse.Namespace) -> int:
     if executor.session.backend != "inline":
         _say(f"\n`wrenml show {futures.id}` tells more.")
     return Exit.DONE
-
-
-def accuracy(images: Any, digits: Any, folds: int, task: Task) -> float:  # noqa: ANN401 - numpy is not loaded here
-    """Fit one model without one fold, and score it on that fold.
-
-    Parameters
-    ----------
-    images : ndarray of float, shape (n, pixels)
-        All images.
-    digits : ndarray of int, shape (n,)
-        What they show.
-    folds : int
-        How many folds there are.
-    task : Task
-        Which model, which fold.
-
-    Returns
-    -------
-    float
-        The part of the fold's images that is classified correctly.
-    """
-    from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 - an extra, and slow to import
-
-    splits = StratifiedKFold(folds, shuffle=True, random_state=0).split(images, digits)
-    train, test = list(splits)[task.fold]
-    model = _model(task.model, dict(task.parameters))
-    return float(model.fit(images[train], digits[train]).score(images[test], digits[test]))
-
-
-def _model(name: str, parameters: Mapping[str, float]) -> Any:  # noqa: ANN401 - scikit-learn is untyped
-    from sklearn import ensemble, svm  # noqa: PLC0415 - an extra, and slow to import
-
-    if name == "support vectors":
-        return svm.SVC(**parameters)
-    kind = ensemble.RandomForestClassifier if name == "random forest" else ensemble.ExtraTreesClassifier
-    return kind(random_state=0, **parameters)
 
 
 def _tasks(folds: int, *, quick: bool) -> list[Task]:
