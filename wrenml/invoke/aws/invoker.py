@@ -213,7 +213,11 @@ class AwsInvoker:
             if flight.over:
                 return
         self._expect(flight)
-        error = self._sender.send(flight, lambda: len(self._flights))
+        try:
+            error = self._sender.send(flight, lambda: len(self._flights))
+        except Exception as failed:  # noqa: BLE001  # what nobody speaks for would be waited for until its lease ends
+            _log.exception("wrenml: an invocation of job %s could not be sent", flight.request.job)
+            error = WorkerLost(f"the invocation could not be sent: {failed!r}")
         if error is not None:
             retry = isinstance(error, WorkerLost)
             with self._changed:
@@ -296,6 +300,10 @@ class AwsInvoker:
                 watch.again(part)
             return
         except StorageError as error:
+            self._give_up(error)
+            return
+        except Exception as error:  # noqa: BLE001  # as above
+            _log.exception("wrenml: the outcome at %s could not be read", key)
             self._give_up(error)
             return
         with self._changed:
