@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wrenml.ml.parallel.packing import LOCAL, REMOTE, pack_size, room
+from wrenml.ml.parallel.packing import LOCAL, REMOTE, longest, pack_size, room
 
 positive = st.integers(1, 10_000)
 paces = st.sampled_from([LOCAL, REMOTE])
@@ -45,3 +45,12 @@ def test_few_go_ahead_until_one_is_measured_and_more_as_that_takes_longer() -> N
 def test_no_more_run_than_the_caller_wants() -> None:
     assert room(LOCAL, lanes=2, workers=8, measured=True, waited=0.0) == 2
     assert room(LOCAL, lanes=8, workers=8, measured=True, waited=0.0) == 16
+
+
+def test_packs_that_take_long_to_make_are_larger() -> None:
+    sizes = [
+        pack_size(LOCAL, seconds=0.002, pending=4000, lanes=2, last=1000, packing=packing)
+        for packing in (0.0, 0.004, 0.04, 4.0)
+    ]
+    assert sizes == [100, 100, 500, 1000]
+    assert longest(REMOTE, packing=10.0) == REMOTE.most

@@ -12,7 +12,7 @@ import wrenml
 from wrenml.errors import ConfigError
 from wrenml.executor import Executor
 from wrenml.ml.parallel.dispatcher import Batch, Cost, Dispatcher, Outcome
-from wrenml.ml.parallel.packing import LOCAL, REMOTE, Pace
+from wrenml.ml.parallel.packing import LOCAL, REMOTE, Pace, longest
 
 __all__ = ["NAME", "WrenmlBackend", "register"]
 
@@ -129,8 +129,8 @@ class WrenmlBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib ships 
         """How many tasks joblib is to hand over together."""
         if self._cost.seconds is None:
             return 1
-        size = math.ceil(self._pace.most / max(self._cost.seconds, 1e-6))
-        return min(size, 4 * self._cost.largest)
+        seconds = longest(self._pace, packing=self._cost.packing)
+        return min(math.ceil(seconds / max(self._cost.seconds, 1e-6)), 4 * self._cost.largest)
 
     @property
     def _pace(self) -> Pace:

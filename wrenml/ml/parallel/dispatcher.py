@@ -47,12 +47,17 @@ class Cost:
 
     def __init__(self) -> None:
         self.seconds: float | None = None
+        self.packing = 0.0
         self.largest = 1
 
     def measure(self, tasks: int, seconds: float) -> None:
         """Take note that so many tasks took so many seconds together."""
         each = seconds / max(tasks, 1)
         self.seconds = each if self.seconds is None else (1 - _WEIGHT) * self.seconds + _WEIGHT * each
+
+    def packed(self, seconds: float) -> None:
+        """Take note that a pack took so many seconds of the processor to make."""
+        self.packing = (1 - _WEIGHT) * self.packing + _WEIGHT * seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,19 +221,27 @@ class Dispatcher:
 
     def _take(self) -> list[_Task]:
         pending = sum(task.count for task in self._waiting)
+        cost = self._cost
         size = pack_size(
-            self._pace, seconds=self._cost.seconds, pending=pending, lanes=self._lanes, last=self._cost.largest
+            self._pace,
+            seconds=cost.seconds,
+            pending=pending,
+            lanes=self._lanes,
+            last=cost.largest,
+            packing=cost.packing,
         )
         tasks = [self._waiting.popleft()]
         count = tasks[0].count
         while self._waiting and count + self._waiting[0].count <= size:
             tasks.append(self._waiting.popleft())
             count += tasks[-1].count
-        self._cost.largest = max(self._cost.largest, count)
+        cost.largest = max(cost.largest, count)
         return tasks
 
     def _send_pack(self, tasks: list[_Task]) -> None:
+        began = time.thread_time()
         parcel = self._sharing.pack([task.batch for task in tasks])
+        self._cost.packed(time.thread_time() - began)
         future = self._executor.submit(run_batches, self._threads, parcel)
         for task in tasks:
             task.batch = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["LOCAL", "REMOTE", "Pace", "pack_size", "room"]
+__all__ = ["LOCAL", "REMOTE", "Pace", "longest", "pack_size", "room"]
 
 _GROWTH = 4  # a first measurement says little
+_PACKING_SHARE = 0.04  # of the time that a pack runs, for packing it
+_LONGEST = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,22 @@ REMOTE = Pace(least=1.5, most=2.0, probes=8, patience=2.0)
 """Elsewhere: a request costs tens of milliseconds, and an environment that is started for it seconds."""
 
 
-def pack_size(pace: Pace, *, seconds: float | None, pending: int, lanes: int, last: int) -> int:
+def longest(pace: Pace, *, packing: float) -> float:
+    """How long a pack of several tasks should take at most, seconds; longer where packing one takes long.
+
+    Parameters
+    ----------
+    pace : Pace
+        What is worth an invocation.
+    packing : float
+        Seconds it takes to pack one, whatever number of tasks it has: scikit-learn's tasks bring their search along.
+    """
+    return max(pace.most, min(packing / _PACKING_SHARE, _LONGEST))
+
+
+def pack_size(  # what was measured, by name
+    pace: Pace, *, seconds: float | None, pending: int, lanes: int, last: int, packing: float = 0.0
+) -> int:
     """How many tasks to send together.
 
     Parameters
@@ -54,6 +71,8 @@ def pack_size(pace: Pace, *, seconds: float | None, pending: int, lanes: int, la
         Invocations that can run at a time.
     last : int
         The largest number so far.
+    packing : float
+        Seconds it takes to pack one.
 
     Returns
     -------
@@ -64,7 +83,7 @@ def pack_size(pace: Pace, *, seconds: float | None, pending: int, lanes: int, la
     if seconds is None:
         return 1
     least = math.ceil(pace.least / max(seconds, 1e-6))
-    most = math.ceil(pace.most / max(seconds, 1e-6))
+    most = math.ceil(longest(pace, packing=packing) / max(seconds, 1e-6))
     share = pending // (2 * lanes)
     return max(1, min(max(least, min(most, share)), _GROWTH * last))
 
