@@ -122,11 +122,13 @@ class _Stream:
         self._ordered = ordered
         self._held: list[object] = []
         self._yielded = 0
+        self._begun = False
         self._job: Job
         self._modules: set[str]
 
     def begin(self, items: list[object]) -> None:
         self._job, self._modules = self._start(items)
+        self._begun = True
         self._yielded = 0
         self._submit(items)
 
@@ -214,10 +216,15 @@ class _Stream:
 
     def interrupted(self) -> None:
         self.close()
-        sys.stderr.write(f"\nwrenml: interrupted; job {self._job.id} is cancelled: `wrenml show {self._job.id[:8]}`\n")
+        if self._begun:
+            sys.stderr.write(
+                f"\nwrenml: interrupted; job {self._job.id} is cancelled: `wrenml show {self._job.id[:8]}`\n"
+            )
 
     def close(self) -> None:
         self._source.close()
+        if not self._begun:
+            return
         job = self._job
         if job.calls.unsettled:
             job.cancel(range(job.calls.total))
