@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -14,12 +16,16 @@ from wrenml.executor import Executor
 from wrenml.invoke.aws.invoker import AwsInvoker, usable_concurrency
 from wrenml.invoke.aws.target import SKEW, Target
 from wrenml.options import Options
+from wrenml.retry import backoff
 from wrenml.rootkey import RootKey
 from wrenml.session import Session
 from wrenml.storage import S3Storage
+from wrenml.storage.s3_errors import aws_errors, is_transient, translate
 from wrenml.wire import PYTHON
 
 __all__ = ["on_aws", "open_stack"]
+
+_TRIES = 4
 
 
 def on_aws(stack: str, session: AwsSession, options: Options, remake: Remake, reopen: Reopen) -> Executor:
@@ -82,8 +88,10 @@ def open_stack(
         If there is no such stack.
     VersionMismatchError
         If it was deployed for another Python.
+    AccessDeniedError, StorageUnavailableError
+        If its records cannot be read.
     """
-    deployment, key = load_deployment(session, stack)
+    deployment, key = _load(session, stack)
     if deployment.python != PYTHON:
         raise VersionMismatchError(
             f"the stack {stack!r} runs Python {deployment.python}, this is {PYTHON}, and neither can read what the "
@@ -91,6 +99,19 @@ def open_stack(
         )
     storage = S3Storage(deployment.storage_url, deployment.account, session=session, count=count)
     return deployment, storage, RootKey(key, persistent=True, why="")
+
+
+def _load(session: AwsSession, stack: str) -> tuple[Deployment, bytes]:
+    failures = 0
+    while True:
+        try:
+            return load_deployment(session, stack)
+        except aws_errors() as error:
+            failures += 1
+            if failures == _TRIES or not is_transient(error):
+                what = f"the records of stack {stack!r} (/wrenml/{stack}/…)"
+                raise translate(error, "ssm:GetParameters", what) from error
+            time.sleep(backoff(failures, base=0.2, cap=2.0, random=random.random()))
 
 
 def _patience(deployment: Deployment, options: Options) -> float:

@@ -31,6 +31,7 @@ __all__ = [
     "Timings",
     "frame_extent",
     "parse_frame",
+    "read_frame",
     "seal_frame",
 ]
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import wrenml as pywren
-from wrenml.errors import CallCancelled, CallExited, CallTimeout, NotSupportedError
+from wrenml.errors import CallCancelled, CallExited, CallTimeout, ConfigError
 
 PATIENCE = 60.0
 LARGE = 200_000_000  # bytes
@@ -74,8 +74,11 @@ class TestNames:
         with pytest.raises(AttributeError, match=rf"no attribute '{name}': .*{remedy}"):
             getattr(pywren, name)
 
-    def test_lambda_executor_without_aws(self) -> None:
-        with pytest.raises(NotSupportedError, match="default_executor"):
+    def test_lambda_executor_without_aws(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+        with pytest.raises(ConfigError, match="Set AWS_REGION"):
             pywren.lambda_executor(job_max_runtime=40)
 
     def test_dummy_executor(self) -> None:
