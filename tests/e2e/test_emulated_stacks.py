@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -336,3 +340,24 @@ def test_a_stack_in_another_region() -> None:
         assert deployment.region == "eu-west-1"
         assert deployment.bucket.endswith("-eu-west-1-an")
         assert load_deployment(Session(), "wrenml")[0] == deployment
+
+
+def test_nothing_is_left_of_one(tmp_path: Path) -> None:
+    program = """
+import boto3, socket, threading
+from wrenml.testing.emulator import Emulator
+
+with Emulator() as aws:
+    alias = aws.install().alias
+    functions = boto3.client("lambda", endpoint_url=aws.url, region_name="us-east-1")
+    print(functions.invoke(FunctionName="wrenml-1769", Qualifier=alias)["StatusCode"])
+print([thread.name for thread in threading.enumerate()])
+try:
+    socket.create_connection(("127.0.0.1", aws.port))
+except ConnectionRefusedError:
+    print("closed")
+"""
+    variables = {**os.environ, "TMPDIR": str(tmp_path), "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["200", "['MainThread']", "closed"]
+    assert list(tmp_path.iterdir()) == []

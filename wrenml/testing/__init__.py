@@ -8,6 +8,8 @@ The modules here are imported one by one; those with contract suites need pytest
     `InvokerContract`: what every invoker, that which starts workers, must do.
 `wrenml.testing.faults`
     Arguments, results and calls that fail as named, `KilledWorker`, and invokers that lose, double and reorder.
+`wrenml.testing.emulator`
+    `Emulator`: an AWS on loopback, whose functions run the deployed package.
 `wrenml.testing.mocked`
     `MockedAWS`: AWS inside this process, whose functions really run the worker; `wrenml.testing.plugin` has fixtures.
 `wrenml.testing.samples`
