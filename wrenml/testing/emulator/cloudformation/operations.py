@@ -16,7 +16,7 @@ from wrenml.testing.emulator.recording import Call
 from wrenml.testing.emulator.refusing import RefusedError, new_id, xml_answer
 from wrenml.testing.emulator.web import Answer
 
-__all__ = ["CloudFormation"]
+__all__ = ["ChangeSet", "CloudFormation"]
 
 Fields = Mapping[str, str]
 _NAMED = ("RoleName", "ManagedPolicyName", "UserName", "GroupName")
