@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from wrenml.aws.answers import Answer
-from wrenml.aws.caller import READ_SECONDS, Call, Caller, metadata
+from wrenml.aws.caller import READ_SECONDS, Call, metadata
 from wrenml.aws.failures import RefusedError
+from wrenml.aws.lean_client import LeanClient
 from wrenml.aws.payload import Payload
 from wrenml.aws.signing import quoted_path
 
@@ -28,25 +28,8 @@ _SHOWN = {
 }
 
 
-class LeanLambda:
-    """`invoke` takes and returns what that of boto3's client does; other methods are boto3's.
-
-    Parameters
-    ----------
-    caller : Caller
-        Sends the requests.
-    boto : callable
-        Gives boto3's client.
-    """
-
-    def __init__(self, caller: Caller, boto: Callable[[], Any]) -> None:
-        self.caller = caller
-        self._boto = boto
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever boto3's client has
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._boto(), name)
+class LeanLambda(LeanClient):
+    """`invoke` takes and returns what that of boto3's client does; other methods are boto3's."""
 
     def invoke(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3's names and types
         """Invoke a function; ``Payload`` of the answer has to be read or closed unless the type is ``Event``.
@@ -76,10 +59,6 @@ class LeanLambda:
             # Nothing of interest follows, and few callers would close it.
             answer.body.read()
         return {"StatusCode": answer.status, "Payload": answer.body, **shown, "ResponseMetadata": metadata(answer)}
-
-    def close(self) -> None:
-        """Close idle connections."""
-        self.caller.close()
 
 
 def lambda_refusal(operation: str, answer: Answer, body: bytes) -> RefusedError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from hashlib import md5
@@ -11,8 +11,9 @@ from typing import Any
 
 from wrenml.aws import s3_xml
 from wrenml.aws.answers import Answer
-from wrenml.aws.caller import Call, Caller, metadata
+from wrenml.aws.caller import Call, metadata
 from wrenml.aws.failures import RefusedError
+from wrenml.aws.lean_client import LeanClient
 from wrenml.aws.payload import Payload
 from wrenml.aws.signing import quoted_path
 
@@ -73,28 +74,12 @@ _COMPLETE = _Operation("CompleteMultipartUpload", "POST", (), {**_UPLOAD, **_CON
 _ABORT = _Operation("AbortMultipartUpload", "DELETE", parameters=_UPLOAD)
 
 
-class LeanS3:
+class LeanS3(LeanClient):
     """Methods that take and return what those of boto3's S3 client do, as far as they are used here.
 
     A call with parameters that are not known here, to a bucket that is no plain one, or of another method goes
     to boto3's own client.
-
-    Parameters
-    ----------
-    caller : Caller
-        Sends the requests.
-    boto : callable
-        Gives boto3's client.
     """
-
-    def __init__(self, caller: Caller, boto: Callable[[], Any]) -> None:
-        self.caller = caller
-        self._boto = boto
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever boto3's client has
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._boto(), name)
 
     def get_object(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3's names and types
         """Read an object; its ``Body`` has to be read to the end or closed."""
@@ -159,10 +144,6 @@ class LeanS3:
         """Throw the parts away."""
         answer = self._send(_ABORT, request)
         return self._boto().abort_multipart_upload(**request) if answer is None else _done(answer)
-
-    def close(self) -> None:
-        """Close idle connections."""
-        self.caller.close()
 
     def _send(
         self, operation: _Operation, request: Mapping[str, Any], extra: Mapping[str, str] | None = None

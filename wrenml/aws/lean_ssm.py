@@ -6,34 +6,17 @@ Protocol: AWS JSON 1.1, https://smithy.io/2.0/aws/protocols/aws-json-1_1-protoco
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from wrenml.aws.caller import Call, Caller, metadata
+from wrenml.aws.caller import Call, metadata
+from wrenml.aws.lean_client import LeanClient
 from wrenml.aws.payload import Payload
 
 __all__ = ["LeanSsm"]
 
 
-class LeanSsm:
-    """`get_parameters` takes and returns what that of boto3's client does, dates aside; other methods are boto3's.
-
-    Parameters
-    ----------
-    caller : Caller
-        Sends the requests.
-    boto : callable
-        Gives boto3's client.
-    """
-
-    def __init__(self, caller: Caller, boto: Callable[[], Any]) -> None:
-        self.caller = caller
-        self._boto = boto
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever boto3's client has
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._boto(), name)
+class LeanSsm(LeanClient):
+    """`get_parameters` takes and returns what that of boto3's client does, dates aside; other methods are boto3's."""
 
     def get_parameters(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3's names and types
         """Read parameters."""
@@ -43,7 +26,3 @@ class LeanSsm:
         answer = self.caller.send(call, self.caller.endpoint.address)
         shown: dict[str, Any] = json.loads(answer.body.read())
         return shown | {"ResponseMetadata": metadata(answer)}
-
-    def close(self) -> None:
-        """Close idle connections."""
-        self.caller.close()
