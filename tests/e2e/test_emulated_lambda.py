@@ -383,6 +383,19 @@ def test_without_namespaces_it_still_runs(package: Path, pool: ThreadPoolExecuto
     assert not Path(tmp).exists()
 
 
+def test_a_package_that_is_gone_is_an_error_of_the_service(echo: EmulatedFunction, tmp_path: Path) -> None:
+    """API_Invoke, ServiceException: 500; nothing stays occupied."""
+    kept, echo.package = echo.package, tmp_path / "gone"
+    echo.publish()
+
+    assert [echo().status for _ in range(2)] == [500, 500]
+
+    echo.package = kept
+    echo.publish()
+    assert echo().status == 200
+    assert echo.plane.books.concurrency[0] == 0
+
+
 def test_a_python_that_is_not_here_is_refused(plane: DataPlane, package: Path) -> None:
     with pytest.raises(ConfigError, match=r"Python 3\.9"):
         plane.publish(FunctionVersion(name="old", package=package, python="3.9"))

@@ -7,14 +7,12 @@ import os
 import random
 import shutil
 import tempfile
-import threading
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
 from wrenml.testing.emulator.execution.answers import Answer, refusal
 from wrenml.testing.emulator.execution.concurrency import Concurrency
@@ -24,6 +22,7 @@ from wrenml.testing.emulator.execution.interpreters import find_interpreter
 from wrenml.testing.emulator.execution.invoking import Invoking, Kind, Request, check
 from wrenml.testing.emulator.execution.launching import Credentials, Launcher, can_jail
 from wrenml.testing.emulator.execution.logs import Log
+from wrenml.testing.emulator.execution.loop import ClosedError, Loop
 from wrenml.testing.emulator.execution.queueing import EventQueue, Records
 from wrenml.testing.emulator.execution.running import Runner
 from wrenml.testing.emulator.functions import Address, EventInvoke, Functions, FunctionVersion
@@ -32,12 +31,7 @@ from wrenml.testing.emulator.settings import Settings
 
 __all__ = ["DataPlane"]
 
-_T = TypeVar("_T")
 _REAPING = 1.0  # seconds between two looks at who is idle
-
-
-class _ClosedError(RuntimeError):
-    """Nothing is run any more."""
 
 
 class DataPlane:
@@ -94,18 +88,14 @@ class DataPlane:
         self._write_log = write_log or _drop
         self._clock = clock
         self._functions = Functions()
-        self._closed = False
-        self._lock = threading.Lock()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="wrenml-data-plane", daemon=True)
-        self._thread.start()
+        self._loop = Loop("wrenml-data-plane")
         concurrency = Concurrency(self._functions.reserved, self.settings)
         self._fleet = Fleet(self._make, self.settings, self.books, max_cold_starts or os.cpu_count() or 1)
         runner = Runner(self._fleet, self.books)
         records = Records(write_record, clock)
         self._queue = EventQueue(runner, self._functions, concurrency, self.settings, self.books, records)
         self._invoking = Invoking(self._functions, concurrency, runner, self._queue, self.books)
-        self._reaper = asyncio.run_coroutine_threadsafe(self._reap(), self._loop)
+        self._reaper: asyncio.Task[None] = self._loop.call(lambda: asyncio.create_task(self._reap()))
 
     def publish(self, version: FunctionVersion) -> None:
         """Add a version; in the place of another, whose environments end as soon as they are idle.
@@ -116,7 +106,7 @@ class DataPlane:
             If its Python is not on this machine, or lacks AWS's runtime client.
         """
         find_interpreter(version.python)
-        self._do(self._publish(version))
+        self._loop.run(self._publish(version))
 
     def remove(self, name: str, qualifier: str | None = None) -> None:
         """Take back a version or an alias, or without a qualifier a whole function."""
@@ -127,19 +117,19 @@ class DataPlane:
             if qualifier is None:
                 self._queue.forget(name)
 
-        self._do(remove())
+        self._loop.run(remove())
 
     def alias(self, name: str, alias: str, version: str) -> None:
         """Let an alias name a version."""
-        self._call(self._functions.alias, name, alias, version)
+        self._loop.call(self._functions.alias, name, alias, version)
 
     def reserve(self, name: str, concurrency: int | None) -> None:
         """Reserve concurrency for a function; None takes that back, 0 stops it."""
-        self._call(self._functions.reserve, name, concurrency)
+        self._loop.call(self._functions.reserve, name, concurrency)
 
     def configure_events(self, name: str, qualifier: str, settings: EventInvoke | None) -> None:
         """Set how asynchronous invocations of a version or alias go; None is Lambda's defaults."""
-        self._call(self._functions.configure_events, Address(name, qualifier), settings)
+        self._loop.call(self._functions.configure_events, Address(name, qualifier), settings)
 
     def invoke(
         self,
@@ -176,20 +166,20 @@ class DataPlane:
         request_id = str(uuid.uuid4())
         request = Request(Address.parse(function, qualifier), kind, payload, log_tail, client_context)
         try:
-            return check(request, request_id) or self._do(self._invoking.answer(request, request_id))
-        except _ClosedError as error:
+            return check(request, request_id) or self._loop.run(self._invoking.answer(request, request_id))
+        except ClosedError as error:
             return refusal(500, "ServiceException", str(error), request_id)
 
     def environment_of(self, access_key: str) -> str | None:
         """Return the environment that signs with an access key, by its log stream; None if none does."""
-        environment = self._call(self._fleet.signing_with, access_key)
+        environment = self._loop.call(self._fleet.signing_with, access_key)
         return environment.log.stream if environment else None
 
     def kill(self, access_key: str) -> bool:
         """Kill all processes of the environment that signs with an access key; say whether there was one."""
-        environment = self._call(self._fleet.signing_with, access_key)
+        environment = self._loop.call(self._fleet.signing_with, access_key)
         if environment is not None:
-            self._call(environment.kill)
+            self._loop.call(environment.kill)
         return environment is not None
 
     def settle(self, timeout: float) -> bool:
@@ -202,26 +192,18 @@ class DataPlane:
                         await asyncio.wait(self._queue.under_way)
             return not self._queue.under_way
 
-        return self._do(settle())
+        return self._loop.run(settle())
 
     def close(self) -> None:
         """End all environments; forget all events."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            ending = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
-        ending.result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._loop.close(self._end):
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _end(self) -> None:
         self._reaper.cancel()
         await self._queue.close()
         await self._fleet.close()
-        await self._loop.shutdown_default_executor()
+        await asyncio.get_running_loop().shutdown_default_executor()
 
     async def _publish(self, version: FunctionVersion) -> None:
         replaced = self._functions.publish(version)
@@ -238,20 +220,6 @@ class DataPlane:
         stream = f"{today:%Y/%m/%d}/[{version.version}]{uuid.uuid4().hex}"
         log = Log(version, stream, self._write_log, self._clock)
         return Environment(version, self._launcher, self._credentials(version), log, self.settings)
-
-    def _do(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        with self._lock:
-            if self._closed:
-                coroutine.close()
-                raise _ClosedError("the data plane is closed")
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        return future.result()
-
-    def _call(self, function: Callable[..., _T], *args: object) -> _T:
-        async def call() -> _T:
-            return function(*args)
-
-        return self._do(call())
 
 
 def _made_up(_version: FunctionVersion) -> Credentials:

@@ -126,6 +126,11 @@ class Books:
             self._running += 1
             self._peak = max(self._peak, self._running)
 
+    def abandoned(self) -> None:
+        """Note that one came to nothing that could be reported."""
+        with self._lock:
+            self._running -= 1
+
     def ended(self, report: Report) -> None:
         """Enter the report of an invocation that has ended."""
         with self._lock:

@@ -58,8 +58,13 @@ class Process:
     async def start(cls, launch: Callable[[str], Launch], log: Log) -> Process:
         """Start what `launch`, given the address of the Runtime API, describes."""
         api = RuntimeApi()
-        started = cls(api, launch(await api.open()), log)
-        await started._run()
+        try:
+            started = cls(api, launch(await api.open()), log)
+            await started._run()
+        except BaseException:
+            log.close()
+            await api.close()
+            raise
         return started
 
     async def _run(self) -> None:

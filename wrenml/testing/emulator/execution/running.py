@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from wrenml.testing.emulator.execution.environments import Event, Ran
+from wrenml.testing.emulator.execution.environments import Environment, Event, Ran
 from wrenml.testing.emulator.execution.fleet import Fleet
 from wrenml.testing.emulator.functions import FunctionVersion
 from wrenml.testing.emulator.reports import Books, Report
@@ -50,28 +50,36 @@ class Runner:
         ConfigError
             If environments of this version cannot be started here.
         """
-        version = order.version
         async with asyncio.timeout_at(start_by):
-            environment = await self._fleet.acquire(version)
+            environment = await self._fleet.acquire(order.version)
         self._books.started()
         init_ms, environment.init_ms = environment.init_ms, 0.0
-        ran = await environment.run(order.event)
-        report = Report(
-            request_id=order.event.request_id,
-            function=version.name,
-            version=version.version,
-            qualifier=order.qualifier,
-            kind=order.kind,
-            attempt=order.attempt,
-            environment=environment.log.stream,
-            duration_ms=ran.seconds * 1000,
-            init_ms=init_ms,
-            memory_mb=version.memory_mb,
-            peak_mb=environment.memory.peak_mb,
-            fault=ran.fault.kind if ran.fault else None,
-        )
+        try:
+            ran = await environment.run(order.event)
+        except BaseException:
+            self._books.abandoned()
+            self._fleet.release(environment)
+            raise
+        report = _report(order, environment, ran, init_ms)
         self._books.ended(report)
         environment.log.ended(report, ran.status)
         tail = environment.log.tail()
         self._fleet.release(environment)
         return ran, tail
+
+
+def _report(order: Order, environment: Environment, ran: Ran, init_ms: float) -> Report:
+    return Report(
+        request_id=order.event.request_id,
+        function=order.version.name,
+        version=order.version.version,
+        qualifier=order.qualifier,
+        kind=order.kind,
+        attempt=order.attempt,
+        environment=environment.log.stream,
+        duration_ms=ran.seconds * 1000,
+        init_ms=init_ms,
+        memory_mb=order.version.memory_mb,
+        peak_mb=environment.memory.peak_mb,
+        fault=ran.fault.kind if ran.fault else None,
+    )
