@@ -208,6 +208,13 @@ def test_another_name_is_another_bucket(stack: Deployed, aws: Emulator) -> None:
     assert {f"{stack.name}-data", f"{stack.name}-other"} & names == {f"{stack.name}-other"}
 
 
+def test_roles_may_have_policies_of_awss_own(stack: Deployed, aws: Emulator) -> None:
+    own = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    assert stack.apply(ROLE.replace("[!Ref Reading]", f"[{own}]")) == "CREATE_COMPLETE"
+    attached = client(aws, "iam").list_attached_role_policies(RoleName=stack.resource("Role"))["AttachedPolicies"]
+    assert [policy["PolicyArn"] for policy in attached] == [own]
+
+
 class TestFailures:
     def test_what_was_made_is_removed_again(self, stack: Deployed, aws: Emulator) -> None:
         aws.faults.add(Refuse(400, "MalformedPolicy"), "PutBucketPolicy")

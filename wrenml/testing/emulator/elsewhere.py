@@ -54,11 +54,14 @@ class Moto:
 
 
 def _load() -> Any:  # noqa: ANN401 - a WSGI application
+    from moto.core.config import default_user_config  # noqa: PLC0415 - takes a second
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - takes a second
         DomainDispatcherApplication,
         create_backend_app,
     )
 
+    # AWS's own policies are there in every account; roles may have them.
+    default_user_config.setdefault("iam", {})["load_aws_managed_policies"] = True
     return DomainDispatcherApplication(create_backend_app)
 
 
