@@ -18,7 +18,6 @@ import wrenml
 import wrenml.ml.model_selection as ours
 
 _REGISTRY = "asserts on a registry in the tests' own process of estimators and scorers, which work in another"
-_INNER = "counts hooks that estimators call inside their fit, which runs in another process; see the how-to"
 
 EXCLUDED = {
     "test_base_estimator_inputs": "the estimator notes its fits in a list of the tests' own process",
@@ -26,7 +25,6 @@ EXCLUDED = {
     "test_cv_results": "the scorer draws from a generator in the tests' own process",
     "test_learning_curve_exploit_incremental_learning_routing": _REGISTRY,
     "test_multi_metric_search_forwards_metadata": _REGISTRY,
-    "test_search_callbacks_propagation": _INNER,
     "test_validation_functions_routing": _REGISTRY,
 }
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from joblib.logger import short_format_time
 from sklearn.base import clone
 
+from wrenml.ml.model_selection.hooks import Event, Recorder
 from wrenml.ml.model_selection.indexing import Indices, as_indices, count, rows_of_params, split
 from wrenml.ml.model_selection.prefixes import Fitted, Prefixes
 
@@ -54,6 +55,8 @@ class Study:
         As for `sklearn.model_selection.GridSearchCV`.
     whole_pipeline : bool, default True
         Whether the scorer must see the whole pipeline, or sees nothing but predictions.
+    recorded : bool, default False
+        Whether callbacks want to know what the estimator does inside its fit.
     """
 
     estimator: Any
@@ -71,6 +74,7 @@ class Study:
     verbose: int = 0
     numbered: bool = True
     whole_pipeline: bool = True
+    recorded: bool = False
 
 
 class Cell(NamedTuple):
@@ -94,6 +98,8 @@ class Cell(NamedTuple):
         The fitted one, where asked for.
     scored : bool
         Whether all scores are the scorer's own.
+    events : sequence of Event
+        What the estimator would have told callbacks.
     """
 
     candidate: int
@@ -106,6 +112,7 @@ class Cell(NamedTuple):
     test_rows: int
     estimator: Any = None
     scored: bool = True
+    events: Sequence[Event] = ()
 
 
 class _Rows(NamedTuple):
@@ -152,6 +159,9 @@ def evaluate(study: Study, candidate: int, number: int, prefixes: Prefixes | Non
     if parameters is not None:
         # The values are cloned as well: they may be estimators.
         estimator = estimator.set_params(**clone(parameters, safe=False))
+    recorder = Recorder() if study.recorded and hasattr(estimator, "set_callbacks") else None
+    if recorder is not None:
+        estimator.set_callbacks(recorder)
     started = time.perf_counter()
     data = _Rows(*split(estimator, study.X, study.y, train), *split(estimator, study.X, study.y, test, train))
     shared = None if prefixes is None else prefixes.extend(estimator, (candidate, number), data[:3])
@@ -166,7 +176,7 @@ def evaluate(study: Study, candidate: int, number: int, prefixes: Prefixes | Non
         took = time.perf_counter() - started + fitted.fit_seconds
         cell = _scored(study, (candidate, number), fitted, data, took)
     _say_end(study, cell)
-    return cell
+    return cell if recorder is None else cell._replace(events=recorder.events)
 
 
 def _fit(fitted: Fitted, y: Any, fit_params: Mapping[str, Any]) -> None:

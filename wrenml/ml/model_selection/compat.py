@@ -17,6 +17,7 @@ from wrenml.ml.model_selection.indexing import count
 
 __all__ = [
     "best_index",
+    "callbacks_managed",
     "callbacks_of",
     "check_arguments",
     "check_inputs",
@@ -26,19 +27,23 @@ __all__ = [
     "halves",
     "has_callbacks",
     "metrics_of",
+    "passes_callbacks_on",
     "propose",
     "routed",
     "scorers_of",
     "splitter_is",
+    "stand_in",
     "task",
     "with_callbacks",
+    "without_callbacks",
 ]
 
 Evaluate = Callable[..., dict[str, Any]]
 
 try:
-    from sklearn.callback import with_callbacks
+    from sklearn.callback import AutoPropagatedCallback, CallbackSupportMixin, with_callbacks
 except ImportError:  # before scikit-learn 1.9
+    AutoPropagatedCallback = CallbackSupportMixin = None
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
         """Return the method: there are no callbacks."""
@@ -144,6 +149,36 @@ def propose(search: Any, evaluate: Evaluate, context: Any) -> None:
 def has_callbacks(estimator: Any) -> bool:
     """Whether callbacks are set on an estimator."""
     return bool(getattr(estimator, "_skl_callbacks", None))
+
+
+def without_callbacks(estimator: Any) -> tuple[Any, bool]:
+    """Take the callbacks off an estimator and those in it, which may not leave this process; say whether it had any."""
+    inner = estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else ()
+    found = [each for each in (estimator, *inner) if has_callbacks(each) and hasattr(each, "set_callbacks")]
+    for each in found:
+        each.set_callbacks()
+    return estimator, bool(found)
+
+
+def passes_callbacks_on(search: Any) -> bool:
+    """Whether a search has callbacks for the estimators that it fits as well."""
+    return AutoPropagatedCallback is not None and any(
+        isinstance(each, AutoPropagatedCallback) for each in getattr(search, "_skl_callbacks", ())
+    )
+
+
+@contextlib.contextmanager
+def callbacks_managed(owner: Any, name: str, **how: Any) -> Iterator[Any]:
+    """Begin a fit as an estimator that supports callbacks does; yield its context."""
+    try:
+        yield owner._init_callback_context(task_name=name, **how)  # noqa: SLF001
+    finally:
+        with_callbacks(lambda _: None)(owner)
+
+
+def stand_in(name: str) -> Any:
+    """Return an object that supports callbacks, of a class of that name."""
+    return type(name, (CallbackSupportMixin,), {})()
 
 
 def callbacks_of(search: Any) -> Any:

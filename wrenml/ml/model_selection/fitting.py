@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -17,6 +18,7 @@ from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.cells import Cell, Study
 from wrenml.ml.model_selection.content import as_content, as_one
 from wrenml.ml.model_selection.engine import Arrived, planned
+from wrenml.ml.model_selection.hooks import replay
 from wrenml.ml.model_selection.indexing import as_indices, rows, rows_of_params
 from wrenml.ml.model_selection.kept import Kept
 from wrenml.ml.model_selection.results import insert_error_scores, report_failed_fits, tabulate
@@ -139,8 +141,10 @@ class Search:
 
     def _run(self, candidates: list[Mapping[str, Any]], splits: list[tuple[Any, Any]], context: Any) -> list[Cell]:
         search = self.search
+        shipped, watched = compat.without_callbacks(clone(self.estimator))
         study = Study(
-            estimator=self.estimator,
+            estimator=shipped,
+            recorded=watched or compat.passes_callbacks_on(search),
             X=as_content(self.X),
             y=as_content(self.y),
             splits=as_one(splits),
@@ -155,7 +159,7 @@ class Search:
             whole_pipeline=not sees_predictions_only(search.scoring),
         )
         items = list(product(range(len(candidates)), range(len(splits))))
-        tell = self._teller(study, items, context)
+        tell = self._teller(study, context)
         kept = None if search.cache is None else Kept(self.plan.executor, search.cache, study, self.X, self.y)
         found = {} if kept is None else kept.find(items)
         for item, cell in found.items():
@@ -174,7 +178,11 @@ class Search:
             self.maps.clear()
             if kept is not None:
                 kept.write()
+        reused = bool(found)
         found |= dict(zip(wanted, made, strict=True))
+        if tell is not None and reused:
+            for number, item in enumerate(items):
+                tell(number, found[item])
         return [found[item] for item in items]
 
     def _started(self, calls: FutureList[Any]) -> None:
@@ -188,17 +196,21 @@ class Search:
         if self.watch is not None:
             self.watch.found.put(evaluated)
 
-    def _teller(self, study: Study, items: Sequence[tuple[int, int]], context: Any) -> Arrived | None:
+    def _teller(self, study: Study, context: Any) -> Arrived | None:
         """Tell callbacks of cells as they are here, in order: callbacks stay in this process."""
-        if context is None:
+        if context is None or not (study.recorded or compat.has_callbacks(self.search)):
             return None
 
-        def tell(number: int, cell: Cell) -> None:  # noqa: ARG001
-            train = as_indices(study.splits[items[number][1]][0])
+        def tell(number: int, cell: Cell) -> None:
+            train = as_indices(study.splits[cell.split][0])
+            # Functions, since few callbacks ask for data.
+            X, y = (lambda: rows(self.X, train)), (lambda: rows(self.y, train))
             task = context.subcontext(task_name="candidate-split-evaluation", task_id=number)
-            for what in ("begin", "end"):
-                # Functions, since few callbacks ask for data.
-                self.tell(task, what, lambda: rows(self.X, train), lambda: rows(self.y, train))
+            estimator = clone(self.estimator).set_params(**clone(study.candidates[cell.candidate], safe=False))
+            with task.propagate_callback_context(estimator) if cell.events else nullcontext():
+                self.tell(task, "begin", X, y)
+                replay(estimator, cell.events, {"X": X, "y": y, "metadata": self.metadata})
+            self.tell(task, "end", X, y)
 
         return tell
 
