@@ -16,12 +16,12 @@ from typing import Any
 
 from wrenml import auth, modules, wire
 from wrenml.cache import CachedCalls, cached_function
-from wrenml.errors import CallCancelled, ExecutorClosedError, InputFailed, WrenmlError
+from wrenml.errors import ExecutorClosedError
 from wrenml.events import JobStarted
 from wrenml.futures import Future
+from wrenml.inputs import hold, results_among
 from wrenml.invoke.base import Invoker
 from wrenml.monitor.arguments import Arguments, Chunk
-from wrenml.monitor.deliver import locate
 from wrenml.monitor.job import CARRIED_BYTES, Job, Plan
 from wrenml.monitor.keeping import Keeper
 from wrenml.monitor.leases import claim
@@ -279,7 +279,7 @@ class Session:
         Calls on `items` that the job's cache knows are settled at once.
         """
         count = len(packed.offsets) - 1
-        blocked = {i: wanted for i, inputs in packed.inputs.items() if (wanted := _results(inputs))}
+        blocked = {i: wanted for i, inputs in packed.inputs.items() if (wanted := results_among(inputs))}
         first = job.calls.total
         inputs = {first + i: wanted for i, wanted in blocked.items()}
         chunk = Chunk(first, packed.data, packed.offsets, inputs)
@@ -296,7 +296,7 @@ class Session:
             self.monitor.supply(job, job.cache.look_up(first, items, {*blocked, *packed.errors}))
         self.monitor.add(job)
         for i, wanted in blocked.items():
-            self._hold(job, first + i, [seen[entry] for entry in wanted])
+            hold(self.monitor, self.storage, job, first + i, [seen[entry] for entry in wanted])
         return first
 
     def _announce(self, job: Job) -> None:
@@ -308,53 +308,6 @@ class Session:
         self.monitor.tell(
             JobStarted(job.id, name, self.backend, total, self.workers, job.closed, progress, single, words)
         )
-
-    def _hold(self, job: Job, call: int, inputs: list[Future[object]]) -> None:
-        waiting = {id(future): future for future in inputs}
-        lock = threading.Lock()
-
-        def arrived(future: Future[object]) -> None:
-            with lock:
-                waiting.pop(id(future), None)
-                if waiting:
-                    return
-            self._release(job, call, inputs)
-
-        for future in list(waiting.values()):
-            future.add_done_callback(arrived)  # type: ignore[arg-type]
-
-    def _release(self, job: Job, call: int, inputs: list[Future[object]]) -> None:
-        try:
-            self._locate(job, call, inputs)
-        except WrenmlError as error:
-            # This is a callback: nobody else would give the call an outcome.
-            self.monitor.fail(job, [call], error)
-        else:
-            self.monitor.release(job, call)
-
-    def _locate(self, job: Job, call: int, inputs: list[Future[object]]) -> None:
-        """Note where the results are that a call waits for.
-
-        Raises
-        ------
-        InputFailed
-            If there is no result.
-        StorageError
-            If it cannot be read.
-        """
-        for future in inputs:
-            error: BaseException | None = None
-            if future.cancelled():
-                error = CallCancelled(f"call {future.index} of job {future.job_id} was cancelled")
-            elif future.errored():  # a result is the worker's to unpickle
-                error = future.exception()
-            if error is not None:
-                failed = InputFailed(
-                    f"{future!r}, an argument of call {call}, has no result: {type(error).__name__}: {error}"
-                )
-                raise failed from error
-        for future in inputs:
-            job.locations[future.job_id, future.index] = locate(self.storage, future.raw, future.job_id, future.index)
 
     # What jobs ask for
 
@@ -393,7 +346,7 @@ class Session:
         seen = {
             entry: self._reopen(self.storage.url, *entry)
             for wanted in packed.inputs.values()
-            for entry in _results(wanted)
+            for entry in results_among(wanted)
         }
         self.add_calls(again, packed, seen, close=True)
         return again, futures
@@ -430,10 +383,6 @@ class Session:
 
 def _has_hooks(options: Options) -> bool:
     return options.initializer is not None or options.finalizer is not None
-
-
-def _results(inputs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
-    return tuple(entry for entry in inputs if not Ref.is_reference(entry))
 
 
 def live_sessions() -> list[Session]:
