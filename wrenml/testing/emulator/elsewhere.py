@@ -54,21 +54,28 @@ class Moto:
 
 
 def _load() -> Any:  # noqa: ANN401 - a WSGI application
-    from moto.core.config import default_user_config  # noqa: PLC0415 - takes a second
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - takes a second
         DomainDispatcherApplication,
         create_backend_app,
     )
 
-    # AWS's own policies are there in every account; roles may have them.
-    default_user_config.setdefault("iam", {})["load_aws_managed_policies"] = True
+    _know_policies(known=True)
     return DomainDispatcherApplication(create_backend_app)
 
 
 def _forget() -> None:
     from moto.core.base_backend import BackendDict  # noqa: PLC0415 - as _load
 
+    # Forgetting begins everything anew, and these would be read several times for it.
+    _know_policies(known=False)
     BackendDict.reset()
+
+
+def _know_policies(*, known: bool) -> None:
+    """Say whether AWS's own policies, which roles may have, are there from the start."""
+    from moto.core.config import default_user_config  # noqa: PLC0415 - as _load
+
+    default_user_config.setdefault("iam", {})["load_aws_managed_policies"] = known
 
 
 def _environ(call: Call) -> dict[str, Any]:
