@@ -26,7 +26,7 @@ def start() -> Iterator[Start]:
                 [sys.executable, "-m", "wrenml", "emulate", *arguments], stdout=subprocess.PIPE, text=True
             )
             ends.enter_context(process)
-            ends.callback(process.kill)
+            ends.callback(process.terminate)
             return process
 
         yield begin
