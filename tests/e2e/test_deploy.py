@@ -347,7 +347,7 @@ def test_a_deployment_interrupted_anywhere_goes_on(aws: Emulator, machine: Machi
             rules = client(aws, "lambda").get_function_event_invoke_config(FunctionName=name, Qualifier="v1")
             assert rules["MaximumRetryAttempts"] == 0
         destroy(account, wanted.stack, confirm=lambda _: True, say=lambda _: None)
-        after += 5
+        after += 7
     assert after > 12, "it says more than that"
     assert is_empty(aws)
 
