@@ -39,6 +39,13 @@ def stack(emulator: Emulator) -> MockedAWS:
     return installed(emulator, "wrenml")
 
 
+@pytest.fixture(autouse=True)
+def _quiet(aws: Emulator) -> None:
+    """Earlier tests' events have ended."""
+    assert aws.functions.settle(PATIENCE)
+    aws.functions.books.clear()
+
+
 def installed(aws: Emulator, name: str, memory_mb: int = 1769) -> MockedAWS:
     """Install a stack whose workers are warm when it is needed."""
     stack = cast("MockedAWS", Stack(aws.install(name=name, memory_mb=(memory_mb,)), name))
