@@ -72,9 +72,9 @@ class Emulator:
         self._lock = Lock()
         self._session: Any = None
         self._clients: dict[tuple[str, str], Any] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix="wrenml-aws-"))
         self._front = Front(self.account, self.callers, self.faults, self._serve)
         self._web = WebServer(self._front.answer, port)
+        self._folder = Path(tempfile.mkdtemp(prefix="wrenml-aws-"))
         self.functions = DataPlane(
             self._write_record, variables={"AWS_ENDPOINT_URL": self.url}, credentials=self._credentials, jailed=jailed
         )
