@@ -225,8 +225,9 @@ class Executor:
         Without this, too, large data that several elements share is stored once.
         """
         self._session.check_open()
-        packed = self._session.packer().dumps(obj)
-        return self._session.put_object(packed, type(obj).__name__)
+        packer = self._session.packer()
+        packed = packer.dumps(obj)
+        return self._session.put_object(packed, type(obj).__name__, packer.modules)
 
     @property
     def storage(self) -> PrefixedStorage:

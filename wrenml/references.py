@@ -22,13 +22,16 @@ class Ref(Generic[T]):
         SHA-256 of the packed object.
     description : str
         For its repr.
+    modules : frozenset of str
+        Modules that the object refers to: they travel with the calls that are given it.
     """
 
-    __slots__ = ("description", "digest")
+    __slots__ = ("description", "digest", "modules")
 
-    def __init__(self, digest: str, description: str) -> None:
+    def __init__(self, digest: str, description: str, modules: frozenset[str] = frozenset()) -> None:
         self.digest = digest
         self.description = description
+        self.modules = modules
 
     def as_input(self) -> tuple[str, int]:
         """How the packed arguments name it."""

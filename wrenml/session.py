@@ -129,6 +129,7 @@ class Session:
 
         def as_input(obj: object) -> tuple[str, int] | None:
             if isinstance(obj, Ref):
+                made.modules |= obj.modules
                 return obj.as_input()
             if not isinstance(obj, Future):
                 return None
@@ -138,7 +139,8 @@ class Session:
             seen[owner.id, obj.index] = obj
             return owner.id, obj.index
 
-        return Packer(put or self._put_blob, as_input=as_input)
+        made = Packer(put or self._put_blob, as_input=as_input)
+        return made
 
     def pack_function(self, fn: Callable[..., object], packer: Packer, options: Options) -> bytes:
         """Pack a map's function with what runs before and after it, or take the pickle known to be the same."""
@@ -163,11 +165,11 @@ class Session:
             self.keep_blob(wire.blob_key(digest), data)
             self._stored.add(digest)
 
-    def put_object(self, packed: bytes, description: str) -> Ref[Any]:
-        """Store a packed object; return what stands for it."""
+    def put_object(self, packed: bytes, description: str, modules: Iterable[str] = ()) -> Ref[Any]:
+        """Store a packed object that refers to these modules; return what stands for it."""
         digest = sha256(packed).hexdigest()
         self.put_blob(digest, packed)
-        return Ref(digest, description)
+        return Ref(digest, description, frozenset(modules))
 
     def new_job(self, function: bytes, packer: Packer, options: Options, name: str, applied: str) -> Job:
         """Make a job, without calls yet.

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import wrenml
 from wrenml.errors import AuthenticationError, ConfigError, WireError
 from wrenml.modules import MAX_BYTES, Archive, activate, collect, install
 from wrenml.pickling import Packer
@@ -363,3 +364,11 @@ def test_the_package_is_light_for_workers() -> None:
     loaded = set(json.loads(out.stdout.replace("'", '"')))
     # dataclasses brings ast along.
     assert loaded <= {"ast"}
+
+
+def test_what_was_put_brings_the_modules_it_refers_to(project: Project) -> None:
+    project.write("goods.py", "class Tea:\n    def __str__(self): return 'tea'\n")
+    with wrenml.local_executor(workers=1) as executor:
+        stored = executor.put(import_module("goods").Tea())
+        assert executor.submit(str, stored).result() == "tea"
+        assert executor.map(str, [stored, 1]).results() == ["tea", "1"]
