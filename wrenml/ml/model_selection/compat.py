@@ -11,7 +11,7 @@ from inspect import signature
 from typing import Any
 
 from sklearn import config_context, get_config
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from wrenml.ml.model_selection.indexing import count
 
@@ -31,6 +31,7 @@ __all__ = [
     "propose",
     "routed",
     "scorers_of",
+    "shipped",
     "splitter_is",
     "stand_in",
     "task",
@@ -158,6 +159,11 @@ def without_callbacks(estimator: Any) -> tuple[Any, bool]:
     for each in found:
         each.set_callbacks()
     return estimator, bool(found)
+
+
+def shipped(estimator: Any) -> Any:
+    """Return a copy of an estimator that may leave this process."""
+    return without_callbacks(clone(estimator))[0]
 
 
 def passes_callbacks_on(search: Any) -> bool:

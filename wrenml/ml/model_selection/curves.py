@@ -94,7 +94,7 @@ def learning_curve(  # noqa: PLR0913  # scikit-learn's
         rng = check_random_state(random_state)
         splits = [(rng.permutation(train), test) for train, test in splits]
     study = Study(
-        estimator=clone(estimator),
+        estimator=compat.shipped(estimator),
         X=as_content(X),
         y=as_content(y),
         splits=as_one(
@@ -225,7 +225,7 @@ def validation_curve(  # noqa: PLR0913  # scikit-learn's
     routed = route("validation_curve", params, groups, estimator=estimator, splitter=cv, scorer=scorer)
     splits = list(cv.split(X, y, **routed.splitter.split))
     study = Study(
-        estimator=clone(estimator),
+        estimator=compat.shipped(estimator),
         X=as_content(X),
         y=as_content(y),
         splits=as_one(splits),
@@ -316,7 +316,7 @@ def permutation_test_score(  # noqa: PLR0913  # scikit-learn's
     parts = {"estimator": estimator, "splitter": cv, "scorer": scorer}
     routed = route("permutation_test_score", params, groups, **parts)
     task = _PermutedTask(
-        clone(estimator),
+        compat.shipped(estimator),
         as_content(X),
         as_content(y),
         cv,

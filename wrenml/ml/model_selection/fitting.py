@@ -140,10 +140,40 @@ class Search:
         return splits
 
     def _run(self, candidates: list[Mapping[str, Any]], splits: list[tuple[Any, Any]], context: Any) -> list[Cell]:
+        study = self._study(candidates, splits)
+        items = list(product(range(len(candidates)), range(len(splits))))
+        tell = self._teller(study, context)
+        name = self.search.cache
+        kept = None if name is None else Kept(self.plan.executor, name, study, self.X, self.y)
+        found = {} if kept is None else kept.find(items)
+        for item, cell in found.items():
+            self._note(cell, candidates[item[0]], reused=True)
+        wanted = [item for item in items if item not in found]
+
+        def arrived(_: int, cell: Cell) -> None:
+            self._note(cell, candidates[cell.candidate])
+            if kept is not None:
+                kept.keep(cell)
+
+        try:
+            made = run_study(self.plan, study, wanted, arrived=arrived, opened=None if found else tell)
+        finally:
+            self.search.dollars += sum(each.cost.dollars for each in self.maps)
+            self.maps.clear()
+            if kept is not None:
+                kept.write()
+        reused = bool(found)
+        found |= dict(zip(wanted, made, strict=True))
+        if tell is not None and reused:
+            for number, item in enumerate(items):
+                tell(number, found[item])
+        return [found[item] for item in items]
+
+    def _study(self, candidates: list[Mapping[str, Any]], splits: list[tuple[Any, Any]]) -> Study:
         search = self.search
-        shipped, watched = compat.without_callbacks(clone(self.estimator))
-        study = Study(
-            estimator=shipped,
+        estimator, watched = compat.without_callbacks(clone(self.estimator))
+        return Study(
+            estimator=estimator,
             recorded=watched or compat.passes_callbacks_on(search),
             X=as_content(self.X),
             y=as_content(self.y),
@@ -158,32 +188,6 @@ class Search:
             verbose=search.verbose,
             whole_pipeline=not sees_predictions_only(search.scoring),
         )
-        items = list(product(range(len(candidates)), range(len(splits))))
-        tell = self._teller(study, context)
-        kept = None if search.cache is None else Kept(self.plan.executor, search.cache, study, self.X, self.y)
-        found = {} if kept is None else kept.find(items)
-        for item, cell in found.items():
-            self._note(cell, candidates[item[0]], reused=True)
-        wanted = [item for item in items if item not in found]
-
-        def arrived(_: int, cell: Cell) -> None:
-            self._note(cell, candidates[cell.candidate])
-            if kept is not None:
-                kept.keep(cell)
-
-        try:
-            made = run_study(self.plan, study, wanted, arrived=arrived, opened=None if found else tell)
-        finally:
-            search.dollars += sum(each.cost.dollars for each in self.maps)
-            self.maps.clear()
-            if kept is not None:
-                kept.write()
-        reused = bool(found)
-        found |= dict(zip(wanted, made, strict=True))
-        if tell is not None and reused:
-            for number, item in enumerate(items):
-                tell(number, found[item])
-        return [found[item] for item in items]
 
     def _started(self, calls: FutureList[Any]) -> None:
         self.maps.append(calls)

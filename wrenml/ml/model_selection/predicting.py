@@ -137,7 +137,9 @@ def cross_val_predict(  # noqa: PLR0913  # scikit-learn's
         raise ValueError("cross_val_predict only works for partitions")
     if method in _BY_CLASS and y is not None:
         y = _encoded(y)
-    task = _PredictTask(clone(estimator), as_content(X), as_content(y), as_one(splits), routed.estimator.fit, method)
+    task = _PredictTask(
+        compat.shipped(estimator), as_content(X), as_content(y), as_one(splits), routed.estimator.fit, method
+    )
     plan = planned(executor, "cross_val_predict", estimator, n_jobs)
     found = run(plan, task, [(i,) for i in range(len(splits))])
     return _in_order(found, np.argsort(test), listed=method in _BY_CLASS and y is not None)

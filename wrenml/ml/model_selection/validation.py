@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import sklearn.model_selection
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
 from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
-from wrenml.ml.model_selection.cells import Study
+from wrenml.ml.model_selection.cells import Cell, Study
 from wrenml.ml.model_selection.content import as_content, as_one
 from wrenml.ml.model_selection.engine import planned
 from wrenml.ml.model_selection.results import by_name, insert_error_scores, report_failed_fits
@@ -71,7 +72,7 @@ def cross_validate(  # noqa: PLR0913  # scikit-learn's
     metrics = compat.metrics_of(scorer, scoring)
     splits = list(cv.split(X, y, **routed.splitter.split))
     study = Study(
-        estimator=clone(estimator),
+        estimator=compat.shipped(estimator),
         X=as_content(X),
         y=as_content(y),
         splits=as_one(splits),
@@ -91,18 +92,29 @@ def cross_validate(  # noqa: PLR0913  # scikit-learn's
     report_failed_fits(cells, error_score)
     if callable(scoring):
         cells = insert_error_scores(cells, error_score)
-    found: dict[str, Any] = {name: np.asarray([getattr(c, name) for c in cells]) for name in ("fit_time", "score_time")}
+    found = _scores(cells)
     if return_estimator:
         found["estimator"] = [cell.estimator for cell in cells]
     if return_indices:
         train, test = zip(*splits, strict=True)
         found["indices"] = {"train": train, "test": test}
-    trained = by_name([cell.train_scores for cell in cells]) if return_train_score else {}
+    # In scikit-learn's order.
+    return {name: found[name] for name in sorted(found, key=_place)}
+
+
+def _scores(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Return times and scores by name."""
+    found: dict[str, Any] = {name: np.asarray([getattr(c, name) for c in cells]) for name in ("fit_time", "score_time")}
+    trained = by_name([cell.train_scores for cell in cells]) if cells[0].train_scores is not None else {}
     for name, scores in by_name([cell.test_scores for cell in cells]).items():
         found[f"test_{name}"] = scores
-        if return_train_score:
+        if name in trained:
             found[f"train_{name}"] = trained[name]
     return found
+
+
+def _place(name: str) -> int:
+    return ("fit_time", "score_time", "estimator", "indices", name).index(name)
 
 
 def cross_val_score(  # noqa: PLR0913  # scikit-learn's
