@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from wrenml.auth import job_key
-from wrenml.aws.deployment import load_deployment
 from wrenml.aws.session import Session
+from wrenml.cloud import open_stack
 from wrenml.config import load_settings, root_key_path
 from wrenml.errors import AuthenticationError, ConfigError, JobNotFoundError
 from wrenml.folders import working_dir
@@ -17,7 +17,7 @@ from wrenml.monitor.manifest import Manifest, read_manifest
 from wrenml.monitor.records import Found, Record, read_job
 from wrenml.outcome import Status
 from wrenml.rootkey import load_root_key
-from wrenml.storage import LocalStorage, S3Storage, Storage
+from wrenml.storage import LocalStorage, Storage
 
 __all__ = ["Jobs", "View", "is_cancelled", "message"]
 
@@ -107,8 +107,8 @@ class Jobs:
         self.storage: Storage
         if settings.backend == "aws":
             session = Session(profile=settings.profile, region=settings.region)
-            deployment, self.root = load_deployment(session, settings.stack)
-            self.storage = S3Storage(deployment.storage_url, deployment.account, session=session)
+            _, self.storage, root = open_stack(settings.stack, session)
+            self.root = root.key
             self.folder = self.storage.url
         else:
             self.folder = settings.cache_dir

@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from wrenml.aws.deployment import Deployment, load_deployment
+from wrenml.aws.deployment import Deployment
 from wrenml.aws.session import Session
 from wrenml.cli.exits import Exit
 from wrenml.cli.places import place_of
 from wrenml.cli.probes import Probe, probes
+from wrenml.cloud import open_stack
 from wrenml.costs import FREE, Cost
 from wrenml.executor import Executor
 from wrenml.executors import aws_executor
@@ -40,7 +41,7 @@ class _Result:
 def run_verify(arguments: argparse.Namespace) -> int:
     """Run calls on a deployed stack whose outcomes are known, and compare."""
     stack, region, profile = place_of(arguments)
-    deployment, _ = load_deployment(Session(profile=profile, region=region), stack)
+    deployment, _, _ = open_stack(stack, Session(profile=profile, region=region))
     results = []
     cost = FREE
     began = time.monotonic()

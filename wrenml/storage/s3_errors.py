@@ -96,5 +96,5 @@ def _own_trouble(error: Exception, action: str, resource: str) -> WrenmlError:
             "Check AWS_CA_BUNDLE, AWS_ENDPOINT_URL and the proxy settings."
         )
     if "Region" in name:
-        return ConfigError(f"No AWS region is set for {resource}: {error}. Set AWS_REGION.")
+        return ConfigError(f"No AWS region is set for {resource}. Set AWS_REGION.")
     return ConfigError(f"{action} on {resource} could not be asked for: {error}.")
