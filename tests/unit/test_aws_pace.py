@@ -66,3 +66,16 @@ def test_it_never_stops_looking() -> None:
         before = pace.due
         pace.looked(1, 0, 1, before)
         assert before < pace.due <= before + 5.0
+
+
+def test_calls_one_after_another_are_each_seen_soon() -> None:
+    pace = Pace(1.0, 0.0)
+    now = 0.0
+    for _ in range(100):
+        pace.sent(1, now, alone=True)
+        now = pace.due
+        pace.looked(1, 0, 1, now)
+        late = pace.due - now
+        now = pace.due
+        pace.looked(1, 1, 0, now)
+        assert late < 0.1

@@ -234,8 +234,9 @@ class AwsInvoker:
                 self._records_pause = _RECORDS_FIRST
                 self._records_due = now + _RECORDS_FIRST
             watch = self._watch_of(flight)
+            alone = not watch.missing
             watch.add(flight)
-            watch.pace.sent(flight.request.count, now)
+            watch.pace.sent(flight.request.count, now, alone=alone)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="wrenml-watch", daemon=True)
                 self._thread.start()

@@ -18,7 +18,8 @@ class Pace:
     """When one job's outcomes are looked for.
 
     Looking costs a request for each page of 1,000 names. There are 20 looks and one for ten calls; what goes beyond
-    must cost less than a tenth of the computing that is waited for.
+    must cost less than a tenth of the computing that is waited for. Calls that depend on each other's results are
+    waited for in turn, each as if it were a map of its own.
 
     Parameters
     ----------
@@ -37,8 +38,10 @@ class Pace:
         self.looks = 0
         self.due = now + _SOON
 
-    def sent(self, calls: int, now: float) -> None:
-        """Take note of calls that were sent."""
+    def sent(self, calls: int, now: float, *, alone: bool = False) -> None:
+        """Take note of calls that were sent; `alone` if nothing else was waited for: then looks are free again."""
+        if alone:
+            self._allowed = max(self._allowed, float(self.looks + _FREE))
         self._allowed += _SHARE * calls
         self._interval = _SOON
         self._found = now
