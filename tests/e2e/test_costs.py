@@ -73,7 +73,8 @@ def test_costs_are_told_before_meanwhile_and_after(executor: Executor) -> None:
     spent = [event.spent for event in events if isinstance(event, CallsSettled)]
     assert all(spent)
     [one, two] = [event.cost for event in events if isinstance(event, JobEnded)]
-    assert one.dollars == pytest.approx(two.dollars, rel=0.9)
+    assert 0 < one.dollars < 0.01  # cold starts count, too
+    assert 0 < two.dollars < 0.01
 
 
 def test_a_dry_run_says_what_it_would_cost(executor: Executor, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,7 +93,7 @@ def test_a_limit_of_cost_stops_submitting(aws: MockedAWS, executor: Executor) ->
     assert done
     assert len(failed) > 10
     assert aws.requests["lambda.Invoke"] == len(done)
-    assert futures.cost.dollars <= 1.5 * limit  # looking for outcomes costs, too, and takes as long as they do
+    assert futures.cost.dollars <= 2 * limit  # looking for outcomes costs, too, and takes as long as they do
     assert "max_cost=0.0003 dollars are spent" in str(failed[0])
     again = futures.retry_failed()
     assert sum(one == 0.05 for one in again.results(errors="return", timeout=PATIENCE)) > len(done)
