@@ -1,0 +1,162 @@
+"""Data cut into shards, stored once."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets
+
+from wrenml.executor import Executor
+
+__all__ = ["FLOATS", "Shard", "Stored", "checked_weights", "cut", "read", "weighted"]
+
+FLOATS = (np.float64, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Some rows.
+
+    Parameters
+    ----------
+    X : ndarray or csr matrix of shape (n, n_features)
+        Features.
+    y : ndarray of shape (n,), optional
+        Labels, as given.
+    weights : ndarray of shape (n,), float64, optional
+        Of the rows, none zero. Default: all 1.
+    """
+
+    X: Any
+    y: Any
+    weights: Any = None
+
+    def __len__(self) -> int:
+        return int(self.X.shape[0])
+
+    @property
+    def size(self) -> float:
+        """Rows, or the sum of their weights."""
+        return float(len(self) if self.weights is None else self.weights.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Shards in the executor's storage.
+
+    Parameters
+    ----------
+    refs : list of Ref
+        What stands for each.
+    sizes : list of float
+        Of each: rows, or the sum of their weights.
+    """
+
+    refs: list[Any]
+    sizes: list[float]
+
+    @classmethod
+    def of(cls, shards: Iterable[Shard], executor: Executor) -> Stored:
+        """Store shards, one at a time; what is stored already is not sent again."""
+        stored = cls([], [])
+        for shard in shards:
+            stored.refs.append(executor.put(shard))
+            stored.sizes.append(shard.size)
+        return stored
+
+    def __len__(self) -> int:
+        return len(self.refs)
+
+
+def checked_weights(sample_weight: Any, X: Any) -> Any:
+    """Return the weights of rows as an array, or None.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite numbers, one for each row.
+    """
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, numbers.Real):
+        return np.full(X.shape[0], float(sample_weight))
+    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if weights.ndim != 1:
+        raise ValueError("Sample weights must be 1D array or scalar")
+    check_consistent_length(X, weights)
+    return weights
+
+
+def weighted(shard: Shard) -> Shard:
+    """Leave out rows of weight zero: a row that does not count must not move others to another shard.
+
+    Raises
+    ------
+    ValueError
+        If none is left.
+    """
+    if shard.weights is None or shard.weights.all():
+        return shard
+    kept = np.flatnonzero(shard.weights)
+    if not len(kept):
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return Shard(shard.X[kept], None if shard.y is None else shard.y[kept], shard.weights[kept])
+
+
+def cut(rows: Shard, n_shards: int, seed: int | None) -> Iterable[Shard]:
+    """Cut rows into shards of almost equal size.
+
+    Parameters
+    ----------
+    rows : Shard
+        All of them.
+    n_shards : int
+        How many; no more than there are rows.
+    seed : int, optional
+        Of the order in which rows are dealt out. Default: theirs, so that a shard is a slice.
+    """
+    count = len(rows)
+    order = np.arange(count) if seed is None else np.random.default_rng([seed]).permutation(count)
+    for part in np.array_split(order, min(n_shards, count)):
+        some: Any = slice(part[0], part[-1] + 1) if seed is None else part
+        yield Shard(
+            rows.X[some],
+            None if rows.y is None else rows.y[some],
+            None if rows.weights is None else rows.weights[some],
+        )
+
+
+def read(given: Iterable[Any]) -> Iterable[Shard]:
+    """Check shards that a user gives, one at a time.
+
+    Parameters
+    ----------
+    given : iterable of (X, y) or (X, y, sample_weight)
+        Of one width.
+
+    Raises
+    ------
+    ValueError
+        If one is empty, has other features than the first, or its data is not valid; it names the shard.
+    """
+    width = None
+    for number, parts in enumerate(given):
+        try:
+            X, y, *rest = parts
+            X = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False)
+            y = np.asarray(y).reshape(-1)
+            check_consistent_length(X, y)
+            check_classification_targets(y)
+            shard = weighted(Shard(X, y, checked_weights(rest[0] if rest else None, X)))
+        except ValueError as error:
+            raise ValueError(f"shard {number}: {error}") from error
+        if width not in (None, X.shape[1]):
+            raise ValueError(f"shard {number}: X has {X.shape[1]} features, but shard 0 has {width} features")
+        width = X.shape[1]
+        yield shard if not sparse.issparse(shard.X) else Shard(shard.X.tocsr(), shard.y, shard.weights)
