@@ -1,0 +1,80 @@
+"""Learning on shards on the mocked Lambda: the same numbers, data that travels once, workers that die."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import SGDClassifier
+
+import wrenml
+from wrenml.ml.linear_model import ParallelPartialFit, ParallelPerceptron
+from wrenml.testing.mocked import MockedAWS
+
+pytestmark = pytest.mark.slow
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(6000, 40))  # 1.9 MB
+Y = (X[:, 0] + RNG.normal(size=len(X)) > 0).astype(int)
+SHARDS = 3
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[MockedAWS]:
+    with MockedAWS(environments=2) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def executor(aws: MockedAWS) -> Iterator[wrenml.Executor]:
+    with aws.executor() as executor:
+        yield executor
+        executor.shutdown(cancel_futures=True)
+
+
+def stored(aws: MockedAWS, prefix: str = "") -> int:
+    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=aws.bucket, Prefix=prefix)
+    return sum(entry["Size"] for page in pages for entry in page.get("Contents", ()))
+
+
+def learned(executor: wrenml.Executor, **more: Any) -> ParallelPerceptron:
+    return ParallelPerceptron(n_shards=SHARDS, random_state=0, executor=executor, **more).fit(X, Y)
+
+
+def test_only_the_model_travels_after_the_data(aws: MockedAWS, executor: wrenml.Executor) -> None:
+    empty = stored(aws)
+    first = learned(executor, n_epochs=1)
+    once = stored(aws)
+    assert X.nbytes <= once - empty < 1.2 * X.nbytes
+    aws.reset_requests()
+    learned(executor, n_epochs=4)
+    assert first.coef_.shape == (1, 40)
+    assert stored(aws) - once < 4 * SHARDS * 10_000
+    assert aws.requests["lambda.Invoke"] <= 4 * SHARDS
+
+
+def test_the_numbers_are_the_same(executor: wrenml.Executor, inline: wrenml.Executor) -> None:
+    for mixing in ("uniform", "errors"):
+        here, there = (learned(each, n_epochs=3, mixing=mixing) for each in (inline, executor))
+        np.testing.assert_array_equal(there.coef_, here.coef_)
+        np.testing.assert_array_equal(there.n_mistakes_, here.n_mistakes_)
+    model = ParallelPartialFit(SGDClassifier(), n_epochs=2, random_state=0)
+    for strategy in ("average", "chain"):
+        model.set_params(strategy=strategy)
+        models = [clone(model).set_params(executor=each).fit(X, Y) for each in (inline, executor)]
+        np.testing.assert_array_equal(models[0].estimator_.coef_, models[1].estimator_.coef_)
+
+
+def test_a_worker_lost_in_mid_epoch_costs_one_retry(
+    aws: MockedAWS, executor: wrenml.Executor, inline: wrenml.Executor
+) -> None:
+    expected = learned(inline, n_epochs=2)
+    aws.reset_requests()
+    aws.fail_next(1, by="crash")
+    found = learned(executor, n_epochs=2)
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+    assert aws.requests["lambda.Invoke"] == 2 * SHARDS + 1
