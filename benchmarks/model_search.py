@@ -84,7 +84,7 @@ def weigh(bench: Bench, executor: wrenml.Executor) -> None:
 
 def cases(bench: Bench) -> dict[str, tuple[Case, float]]:
     """Searches beside loky's, and the most that ours may need of its processor time."""
-    digits = [part[: bench.size(1797, 200)] for part in load_digits(return_X_y=True)]
+    digits = [part[: bench.size(900, 200)] for part in load_digits(return_X_y=True)]
     strengths, widths = list(np.logspace(-1, 2, bench.size(10, 1))), list(np.logspace(-4, -2, bench.size(6, 2)))
     steps = make_pipeline(StandardScaler(), PCA(random_state=0), SVC())
     turned = {"pca__n_components": [10, 20, 30, 40], "svc__C": [0.1, 1, 10, 100], "svc__gamma": [0.001, 0.01, 0.1]}

@@ -179,6 +179,8 @@ def _prefixes(keys: Sequence[Keys], train_scores: bool) -> Prefixes:  # noqa: FB
 
 def _copied(data: Any) -> Any:
     """Copy data that a step may change in place."""
+    if isinstance(data, np.ndarray):
+        return data.copy(order="K")  # in the other order sums would be rounded otherwise
     return data.copy() if hasattr(data, "copy") else copy.copy(data)
 
 
