@@ -117,6 +117,8 @@ def _grid(space: Mapping[str, Any]) -> list[Params]:
 
 
 def _drawn(spaces: list[Mapping[str, Any]], n_iter: int, random_state: Any) -> list[Params]:
+    if n_iter < 1:
+        raise ConfigError(f"n_iter={n_iter!r}: give how many candidates to draw, 1 or more")
     try:
         from sklearn.model_selection import ParameterSampler  # noqa: PLC0415  # slow to load, and optional
     except ImportError as error:

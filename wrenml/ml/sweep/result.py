@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, overload
 
 from wrenml import FutureList
-from wrenml.errors import ConfigError, NotSupportedError, WrenmlError
+from wrenml.errors import CallCancelled, ConfigError, NotSupportedError, WrenmlError
 from wrenml.ml.sweep.candidates import Params
 from wrenml.ml.sweep.plotting import draw
 from wrenml.ml.sweep.table import RESULT, as_html, metrics_of, rows
@@ -54,6 +55,8 @@ class SweepResult(Sequence[Trial]):
         self._name = name
         self._errors = errors
         self._cache = cache
+        self._over: dict[int, Trial] = {}
+        self._weight: float | None = None
 
     # The calls
 
@@ -96,11 +99,11 @@ class SweepResult(Sequence[Trial]):
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
         place = range(len(self))[index]
-        self._wait(place, place + 1)
-        return self._with_dollars(place, place + 1)[0]
+        self._wait([place])
+        return self._priced(place)
 
     def __iter__(self) -> Iterator[Trial]:
-        return (self[i] for i in range(len(self)))
+        return (self[place] for place in range(len(self)))
 
     def as_completed(self, timeout: float | None = None) -> Iterator[Trial]:
         """Stream the trials as their calls end; leaving the loop stops nothing.
@@ -123,16 +126,12 @@ class SweepResult(Sequence[Trial]):
         places: dict[int, list[int]] = {}
         for place, future in enumerate(self._futures):
             places.setdefault(id(future), []).append(place)
-        try:
+        with self._interruptible():
             for future in self._futures.as_completed(timeout):
                 if self._errors == "raise":
                     future.result()
                 for place in places[id(future)]:
-                    yield Trial.of(place, self._candidates[place], future)
-        except KeyboardInterrupt:
-            self._futures.cancel()
-            self._say_interrupted()
-            raise
+                    yield self._trial(place)
 
     def trials(self) -> list[Trial]:
         """Wait for all calls; return what came of them, in the order of the candidates.
@@ -142,8 +141,9 @@ class SweepResult(Sequence[Trial]):
         BaseException
             With ``errors="raise"``, what the first call raised that failed.
         """
-        self._wait(0, len(self))
-        return self._with_dollars(0, len(self))
+        everything = range(len(self))
+        self._wait(everything)
+        return [self._priced(place) for place in everything]
 
     @property
     def failed(self) -> list[Trial]:
@@ -240,11 +240,7 @@ class SweepResult(Sequence[Trial]):
         return f"<SweepResult {self._state()}>"
 
     def _repr_html_(self) -> str:
-        over = [
-            Trial.of(place, self._candidates[place], future)
-            for place, future in enumerate(self._futures)
-            if future.done()
-        ]
+        over = [self._trial(place) for place, future in enumerate(self._futures) if future.done()]
         return as_html(over, f"sweep {self._state()}")
 
     def _state(self) -> str:
@@ -254,39 +250,48 @@ class SweepResult(Sequence[Trial]):
 
     # Waiting and costs
 
-    def _wait(self, start: int, stop: int) -> None:
+    def _wait(self, places: Iterable[int]) -> None:
+        with self._interruptible():
+            for place in places:
+                future = self._futures[place]
+                if self._errors == "raise":
+                    future.result()
+                else:
+                    with contextlib.suppress(CallCancelled):
+                        future.exception()
+
+    @contextlib.contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """On Ctrl-C cancel what is not over, and say how to go on."""
         try:
-            calls = self._futures[start:stop]
-            if self._errors == "raise":
-                calls.results()
-            else:
-                calls.exceptions()
-        except KeyboardInterrupt:
-            self._futures.cancel()
-            self._say_interrupted()
-            raise
+            yield
+        except KeyboardInterrupt as interrupt:
+            kept = f'with cache="{self._cache}" another process finds it' if self._cache else "cache=NAME would keep it"
+            sys.stderr.write(
+                f"\nwrenml: interrupted; sweep {self._name} (job {self._futures.id}) is cancelled after "
+                f"{self.done_count} of {len(self)} calls. What is finished is in .records, and .retry_failed() runs "
+                f"the others; {kept}\n"
+            )
+            with contextlib.suppress(KeyboardInterrupt):  # a second one is in a hurry: no more than the first asked for
+                self.cancel()
+            # Where this waited tells nobody anything.
+            raise interrupt.with_traceback(None) from None
 
-    def _say_interrupted(self) -> None:
-        finished = sum(future.succeeded() for future in self._futures)
-        kept = (
-            f'another process finds it with cache="{self._cache}"' if self._cache else "with cache=NAME it outlives you"
-        )
-        sys.stderr.write(
-            f"wrenml: sweep {self._name} interrupted with {finished} of {len(self)} results; what is finished stays in "
-            f".records, .retry_failed() runs the others, and {kept}\n"
-        )
+    def _trial(self, place: int) -> Trial:
+        found = self._over.get(place)
+        if found is None:
+            found = self._over[place] = Trial.of(place, self._candidates[place], self._futures[place])
+        return found
 
-    def _with_dollars(self, start: int, stop: int) -> list[Trial]:
-        trials = [Trial.of(place, self._candidates[place], self._futures[place]) for place in range(start, stop)]
-        if self.done_count < len(self):
-            return trials
-        everything = trials if stop - start == len(self) else self._all()
-        whole = sum(_weight(trial) for trial in everything)
-        rate = self._futures.cost.dollars / whole if whole else 0.0
-        return [dataclasses.replace(trial, dollars=rate * _weight(trial)) for trial in trials]
-
-    def _all(self) -> list[Trial]:
-        return [Trial.of(place, self._candidates[place], future) for place, future in enumerate(self._futures)]
+    def _priced(self, place: int) -> Trial:
+        trial = self._trial(place)
+        if self._weight is None:
+            # The last ones end last, so this is soon known.
+            if not all(future.done() for future in reversed(self._futures)):
+                return trial
+            self._weight = sum(_weight(self._trial(each)) for each in range(len(self)))
+        rate = self._futures.cost.dollars / self._weight if self._weight else 0.0
+        return dataclasses.replace(trial, dollars=rate * _weight(trial))
 
 
 def _weight(trial: Trial) -> float:
