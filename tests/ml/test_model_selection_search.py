@@ -280,8 +280,10 @@ def test_an_interrupted_search_keeps_what_it_has(two_workers: wrenml.Executor, e
     assert main is not None
 
     def interrupt() -> None:
-        eventually(lambda: len(search.evaluated) == 6)
-        signal.pthread_kill(main, signal.SIGINT)
+        try:
+            eventually(lambda: len(search.evaluated) == 6, within=90)
+        finally:
+            signal.pthread_kill(main, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
@@ -389,19 +391,22 @@ def test_failed_fits_are_tried_again(inline: wrenml.Executor) -> None:
 
 
 KILLED = """
-import os, sys
+import os, sys, threading
 from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 import wrenml
 from wrenml.ml.model_selection import GridSearchCV
 
 if __name__ == "__main__":
-    search = GridSearchCV(SVC(), {"C": [0.1, 1, 10, 100]}, cv=3, cache="killed")
+    die = "die" in sys.argv
+    search = GridSearchCV(SVC(), {"C": [0.1, 1, 10] if die else [0.1, 1, 10, 100]}, cv=3, cache="killed")
     with wrenml.local_executor(workers=1) as executor:
         search.set_params(executor=executor)
-        for number, each in enumerate(search.as_completed(*load_iris(return_X_y=True))):
+        for each in search.as_completed(*load_iris(return_X_y=True)):
             print(int(each.reused), flush=True)
-            if number == 5 and "die" in sys.argv:
+            if die:
+                while not list(executor.storage.list("searches/killed/")):
+                    threading.Event().wait(0.01)
                 os.kill(os.getpid(), 9)
 """
 
@@ -413,7 +418,7 @@ def test_a_killed_search_goes_on_in_another_process(tmp_path: pathlib.Path) -> N
 
     def run(*arguments: str) -> tuple[int, list[str]]:
         done = subprocess.run(
-            [sys.executable, str(script), *arguments], capture_output=True, text=True, timeout=100, check=False
+            [sys.executable, str(script), *arguments], capture_output=True, text=True, timeout=55, check=False
         )
         return done.returncode, done.stdout.split()
 
