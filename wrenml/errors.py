@@ -8,6 +8,7 @@
     ├── StorageError
     │   ├── KeyNotFoundError (FileNotFoundError)
     │   ├── AccessDeniedError (PermissionError)
+    │   │   └── CredentialsExpiredError
     │   └── StorageUnavailableError (ConnectionError)
     ├── SerializationError (TypeError, PicklingError)
     │   ├── FunctionNotSerializable
@@ -51,6 +52,7 @@ __all__ = [
     "CallTimeout",
     "ConfigError",
     "CostLimitReached",
+    "CredentialsExpiredError",
     "ExecutorClosedError",
     "FunctionNotSerializable",
     "InitializerFailed",
@@ -103,6 +105,10 @@ class KeyNotFoundError(StorageError, FileNotFoundError):
 
 class AccessDeniedError(StorageError, PermissionError):
     """The storage refused the request; check the permissions on the folder or bucket."""
+
+
+class CredentialsExpiredError(AccessDeniedError):
+    """The AWS credentials have expired; sign in again."""
 
 
 class StorageUnavailableError(StorageError, ConnectionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 
@@ -157,6 +158,24 @@ def test_a_client_whose_clock_is_wrong(aws: Emulator) -> None:
         value = executor.map(samples.square, [3])[0].result(PATIENCE)
 
     assert value == 9
+
+
+def test_credentials_that_expire_are_waited_for(aws: Emulator, executor: Executor) -> None:
+    def nap(seconds: float) -> float:
+        time.sleep(seconds)
+        return seconds
+
+    futures = executor.map(nap, [0.5] * 6, max_in_flight=2)
+    aws.expire("client")
+    refused = threading.Event()
+    for _ in range(2000):
+        if sum(call.status >= 400 for call in aws.requests) > 2:
+            break
+        refused.wait(0.01)
+    aws.callers.expired.clear()
+
+    assert futures.results(timeout=PATIENCE) == [0.5] * 6
+    assert any(call.status >= 400 for call in aws.requests)
 
 
 def test_two_clients_see_the_same_outcomes(aws: Emulator, executor: Executor) -> None:

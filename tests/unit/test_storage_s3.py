@@ -18,6 +18,7 @@ from wrenml.aws.session import Session
 from wrenml.errors import (
     AccessDeniedError,
     ConfigError,
+    CredentialsExpiredError,
     KeyNotFoundError,
     StorageError,
     StorageUnavailableError,
@@ -234,7 +235,7 @@ REFUSALS = [
     (refusal("NoSuchKey", 404), KeyNotFoundError, "no object s3://bucket/"),
     (refusal("NoSuchBucket", 404), StorageError, "no bucket"),
     (refusal("AccessDenied", 403), AccessDeniedError, "Allow s3:GetObject.*s3:ListBucket"),
-    (refusal("ExpiredToken", 400), AccessDeniedError, "Sign in"),
+    (refusal("ExpiredToken", 400), CredentialsExpiredError, "Sign in"),
     (refusal("InvalidAccessKeyId", 403), AccessDeniedError, "credentials"),
     (refusal("PermanentRedirect", 301, **{"x-amz-bucket-region": "eu-west-1"}), ConfigError, "eu-west-1"),
     (refusal("InvalidArgument", 400), StorageError, "as told"),

@@ -7,14 +7,16 @@ from wrenml.aws.failures import code_of, headers_of, is_passing, retry_after, st
 from wrenml.errors import (
     AccessDeniedError,
     ConfigError,
+    CredentialsExpiredError,
     KeyNotFoundError,
     StorageError,
     StorageUnavailableError,
     WrenmlError,
 )
 
-__all__ = ["IncompleteAnswerError", "aws_errors", "code_of", "is_transient", "retry_after", "translate"]
+__all__ = ["EXPIRED", "IncompleteAnswerError", "aws_errors", "code_of", "is_transient", "retry_after", "translate"]
 
+EXPIRED = {"ExpiredToken", "ExpiredTokenException"}
 _FORBIDDEN = 403
 _MOVED = (301, 307)
 
@@ -55,6 +57,10 @@ def translate(error: Exception, action: str, resource: str) -> WrenmlError:
             f"{action} on {resource} failed again and again, last with: {error}. "
             "Check the network, proxy settings and AWS_CA_BUNDLE, then try again."
         )
+    if code_of(error) in EXPIRED:
+        return CredentialsExpiredError(
+            f"The AWS credentials had expired when {action} on {resource} was asked for. Sign in again (aws sso login)."
+        )
     if code_of(error) or status_of(error):
         return _refusal(error, action, resource)
     return _own_trouble(error, action, resource)
@@ -66,7 +72,7 @@ def _refusal(error: Exception, action: str, resource: str) -> WrenmlError:
         return StorageError(f"There is no bucket for {resource}. Create it, or correct the storage's URL.")
     if code in {"NoSuchKey", "404"}:
         return KeyNotFoundError(f"There is no object {resource}.")
-    if code in {"ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"}:
+    if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"}:
         return AccessDeniedError(
             f"AWS did not accept the credentials for {action} on {resource} ({code}). "
             "Sign in again, or check AWS_PROFILE and the access keys."

@@ -24,6 +24,7 @@ from wrenml.crew import Crew
 from wrenml.errors import (
     AuthenticationError,
     ConfigError,
+    CredentialsExpiredError,
     KeyNotFoundError,
     StorageError,
     StorageUnavailableError,
@@ -258,7 +259,7 @@ class AwsInvoker:
                     self._look(job, watch)
                 if self._records_due <= time.monotonic():
                     self._look_for_records()
-            except StorageUnavailableError as error:
+            except (StorageUnavailableError, CredentialsExpiredError) as error:
                 self._unreachable(error)
             except StorageError as error:
                 self._give_up(error)
@@ -296,7 +297,7 @@ class AwsInvoker:
             return
         try:
             frame = read_frame(self._storage, key)
-        except (KeyNotFoundError, StorageUnavailableError):
+        except (KeyNotFoundError, StorageUnavailableError, CredentialsExpiredError):
             with self._changed:
                 watch.again(part)
             return
@@ -348,7 +349,7 @@ class AwsInvoker:
 
     def _unreachable(self, error: StorageError) -> None:
         if not self._unreached:
-            _log.warning("wrenml: waiting for the network: %s", error)
+            _log.warning("wrenml: waiting, for nothing can be read: %s", error)
         self._unreached = min(max(1.0, self._unreached * 2), _UNREACHED_LAST)
         self._stopped.wait(self._unreached)
 

@@ -17,7 +17,7 @@ from wrenml.errors import AccessDeniedError, ConfigError, WorkerLost, WrenmlErro
 from wrenml.invoke.aws.flight import Flight
 from wrenml.invoke.aws.target import Target
 from wrenml.retry import backoff
-from wrenml.storage.s3_errors import aws_errors, code_of, is_transient, retry_after
+from wrenml.storage.s3_errors import EXPIRED, aws_errors, code_of, is_transient, retry_after
 from wrenml.wire import encode_request
 
 __all__ = ["LambdaClient", "Sender", "Window"]
@@ -28,6 +28,7 @@ _TRIES = 12
 _BASE, _CAP = 0.2, 20.0
 _THROTTLE_BASE = 0.5
 _NARROWING = 0.7
+_SIGNING_IN = 2.0  # seconds
 _THROTTLED = {"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"}
 _UNREADY = {
     "ResourceConflictException",
@@ -38,7 +39,6 @@ _UNREADY = {
     "SubnetIPAddressLimitReachedException",
     "KMSAccessDeniedException",
     "CodeArtifactUserPendingException",
-    "ExpiredTokenException",
 }
 
 
@@ -164,10 +164,12 @@ class Sender:
             self._window.throttled(in_flight())
             pause = backoff(failures, base=_THROTTLE_BASE, cap=_CAP, random=random.random())
             return max(pause, min(retry_after(error), _CAP))
+        if code in EXPIRED:
+            if failures == 1:
+                _log.warning("wrenml: the AWS credentials have expired: sign in again, and this goes on by itself")
+            return _SIGNING_IN
         if failures >= _TRIES or not (is_transient(error) or code in _UNREADY):
             return None
-        if code == "ExpiredTokenException":
-            _log.warning("wrenml: the AWS credentials have expired: sign in again, and this goes on by itself")
         return backoff(failures, base=_BASE, cap=_CAP, random=random.random())
 
     def _translate(self, error: Exception, flight: Flight, failures: int) -> WrenmlError:

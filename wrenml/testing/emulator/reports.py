@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from wrenml.testing.emulator.functions import FunctionVersion
 
-__all__ = ["Books", "LogWriter", "Report", "log_time"]
+__all__ = ["Books", "LogWriter", "Report", "log_time", "platform_line"]
 
 LogWriter = Callable[[FunctionVersion, str, Sequence[str]], None]
 """Takes a version, the name of a log stream and its next lines."""
