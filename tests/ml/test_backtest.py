@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss, root_mean_squared_error
 
 import wrenml
-from tests.support.forecasters import LeastSquares, Nosy, Waits, dies, fails_in_the_north, warns, weekday
+from tests.support.forecasters import Counts, LeastSquares, Nosy, Waits, dies, fails_in_the_north, warns, weekday
 from wrenml.errors import ConfigError
 from wrenml.events import JobStarted
 from wrenml.ml.backtest import (
@@ -257,6 +260,44 @@ class TestFailures:
         assert first.error is None
         assert errors == ["wrenml.errors.CallCancelled"] * 2
         assert [each.error is None for each in result] == [each.group == first.group for each in result]
+
+    def test_an_interrupt_keeps_what_is_there(self, two_workers: wrenml.Executor, tmp_path: Path) -> None:
+        waits = Waits(str(tmp_path / "first"))
+        result = backtest({"waits": waits}, SERIES, 7, 1, executor=two_workers, pack=1)
+        stream = result.as_completed()
+        first = next(stream)
+        interrupt = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            next(started(interrupt, stream))
+        interrupt.join()
+        assert sorted((each.error and each.error.type) or "" for each in result) == [
+            "",
+            *["wrenml.errors.CallCancelled"] * 2,
+        ]
+        assert told(first) in [told(each) for each in result]
+
+
+def started(timer: threading.Timer, stream: Iterator[Record]) -> Iterator[Record]:
+    timer.start()
+    return stream
+
+
+class TestCache:
+    def test_groups_that_did_not_change_are_not_forecast_again(
+        self, two_workers: wrenml.Executor, tmp_path: Path
+    ) -> None:
+        counts = Counts(str(tmp_path))
+
+        def run(series: dict[str, Any]) -> list[Any]:
+            result = backtest({"counts": counts}, series, 7, 2, cache="backtest", executor=two_workers)
+            return [told(each) for each in result]
+
+        first = run(SERIES)
+        assert len(list(tmp_path.iterdir())) == 6
+        assert run(SERIES) == first
+        assert len(list(tmp_path.iterdir())) == 6
+        assert run(SERIES | {"south": SERIES["south"] + 1}) != first
+        assert len(list(tmp_path.iterdir())) == 8
 
 
 class TestScores:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import warnings
 from pathlib import Path
@@ -73,3 +74,14 @@ class Waits:
         except FileExistsError:
             threading.Event().wait()
         return train[-horizon:]
+
+
+class Counts:
+    """Leaves a file for each time it is called."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __call__(self, train: Any, horizon: int) -> Any:
+        os.close(tempfile.mkstemp(dir=self.folder)[0])
+        return np.full(horizon, train[-1])
