@@ -56,7 +56,6 @@ class SweepResult(Sequence[Trial]):
         self._errors = errors
         self._cache = cache
         self._over: dict[int, Trial] = {}
-        self._weight: float | None = None
 
     # The calls
 
@@ -100,10 +99,14 @@ class SweepResult(Sequence[Trial]):
             return [self[i] for i in range(len(self))[index]]
         place = range(len(self))[index]
         self._wait([place])
-        return self._priced(place)
+        return _priced(self._trial(place), self._rate())
 
     def __iter__(self) -> Iterator[Trial]:
-        return (self[place] for place in range(len(self)))
+        rate = None
+        for place in range(len(self)):
+            self._wait([place])
+            rate = self._rate() if rate is None else rate
+            yield _priced(self._trial(place), rate)
 
     def as_completed(self, timeout: float | None = None) -> Iterator[Trial]:
         """Stream the trials as their calls end; leaving the loop stops nothing.
@@ -143,7 +146,8 @@ class SweepResult(Sequence[Trial]):
         """
         everything = range(len(self))
         self._wait(everything)
-        return [self._priced(place) for place in everything]
+        rate = self._rate()
+        return [_priced(self._trial(place), rate) for place in everything]
 
     @property
     def failed(self) -> list[Trial]:
@@ -283,15 +287,17 @@ class SweepResult(Sequence[Trial]):
             found = self._over[place] = Trial.of(place, self._candidates[place], self._futures[place])
         return found
 
-    def _priced(self, place: int) -> Trial:
-        trial = self._trial(place)
-        if self._weight is None:
-            # The last ones end last, so this is soon known.
-            if not all(future.done() for future in reversed(self._futures)):
-                return trial
-            self._weight = sum(_weight(self._trial(each)) for each in range(len(self)))
-        rate = self._futures.cost.dollars / self._weight if self._weight else 0.0
-        return dataclasses.replace(trial, dollars=rate * _weight(trial))
+    def _rate(self) -> float | None:
+        """Dollars for each second of a call that ran; None while some run."""
+        # The last ones end last, so this is soon known.
+        if not all(future.done() for future in reversed(self._futures)):
+            return None
+        whole = sum(_weight(self._trial(place)) for place in range(len(self)))
+        return self._futures.cost.dollars / whole if whole else 0.0
+
+
+def _priced(trial: Trial, rate: float | None) -> Trial:
+    return trial if rate is None else dataclasses.replace(trial, dollars=rate * _weight(trial))
 
 
 def _weight(trial: Trial) -> float:
