@@ -61,6 +61,8 @@ class Cells:
         self.plan = plan
         self._period = period
         self._ends: dict[Any, int] = {}
+        self._sent: dict[Any, tuple[Any, Any]] = {}
+        self._indices: dict[tuple[int, int], Any] = {}
         self._compared: tuple[Origin, Any, float] | None = None
 
     def of(self, origins: Sequence[Sequence[Origin]]) -> list[list[list[Cell]]]:
@@ -88,9 +90,14 @@ class Cells:
             (self.plan.start(origin.known), origin.known, [cell.model for cell in some])
             for origin, some in groupby(cells, key=lambda cell: cell.origin)
         ]
-        # The same for all calls of a group, so that it is sent once; what no model may know stays here.
-        index = None if series.index is None else series.index[: end + self.plan.horizon]
-        return Part(series.values[:end], index, origins)
+        if group not in self._sent:
+            # One array for all calls, so that it is sent once. What no model may know stays here.
+            index = None if series.index is None else self._times(series.index, end + self.plan.horizon)
+            self._sent[group] = series.values[:end], index
+        return Part(*self._sent[group], origins)
+
+    def _times(self, index: Any, end: int) -> Any:
+        return self._indices.setdefault((id(index), end), index[:end])
 
     def record(self, cell: Cell, envelope: Envelope) -> Record:
         """Return what became of a cell."""

@@ -131,6 +131,9 @@ class BacktestResult(Sequence[Record]):
             [row for record in self.records for row in (_steps(record) if steps else [self._row(record)])]
         )
 
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
     def __len__(self) -> int:
         return self._calls.total
 
