@@ -12,6 +12,7 @@ from wrenml.testing.emulator import Emulator
 from wrenml.testing.executor_contract import ClientsContract, StreamsContract
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 class TestEmulatedAwsExecutor(ClientsContract, StreamsContract):
     @pytest.fixture(scope="class")

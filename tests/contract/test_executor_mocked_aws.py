@@ -25,6 +25,7 @@ from wrenml.testing.faults import KilledWorker
 from wrenml.testing.mocked import MockedAWS
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 class TestMockedAwsExecutor(
     MapContract,

@@ -51,6 +51,7 @@ def session(endpoint: str) -> Iterator[TwistedSession]:
     session.client("s3").close()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow  # the emulator's objects are tried the same way, faster
 class TestLeanS3Storage(StorageContract):
     @pytest.fixture

@@ -35,6 +35,7 @@ def test_every_row_of_the_design_is_there() -> None:
     }
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.stem)
 def test_row_runs_at_tiny_size_and_leaves_nothing_behind(row: Path, tmp_path: Path) -> None:
