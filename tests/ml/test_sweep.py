@@ -274,6 +274,8 @@ def test_the_best_of_numbers_and_of_metrics(inline: wrenml.Executor) -> None:
 def test_failures_and_nan_are_never_best(inline: wrenml.Executor) -> None:
     found = sweep(power, {"base": [float("nan"), "a", 2.0, 1.0]}, executor=inline)
     assert (found.best().result, found.best(maximize=False).result) == (4, 1)
+    some = sweep(lambda x: x or None, {"x": [0, 2, 1]}, executor=inline)
+    assert (some.best().result, some.best(maximize=False).result) == (2, 1)
     with pytest.raises(WrenmlError, match=r"none of 1 candidates .* TypeError"):
         sweep(power, {"base": ["a"]}, executor=inline).best()
 

@@ -167,7 +167,7 @@ class SweepResult(Sequence[Trial]):
         Returns
         -------
         Trial
-            The first of several equal ones. Failures and NaN are never the best.
+            The first of several equal ones. Failures, None and NaN are never the best.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class SweepResult(Sequence[Trial]):
         value = key if callable(key) else _reader(metrics_of(trials), key)
         results = [(value(trial.result), trial) for trial in trials if trial.error is None]
         # Only NaN differs from itself.
-        found = [(number, trial) for number, trial in results if number == number]  # noqa: PLR0124
+        found = [(number, trial) for number, trial in results if number is not None and number == number]  # noqa: PLR0124
         if not found:
             first = next((f"; the first error is {t.error.type}: {t.error.message}" for t in trials if t.error), "")
             raise WrenmlError(f"none of {len(trials)} candidates has a number to compare{first}")
