@@ -8,11 +8,13 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
+import sklearn.feature_extraction.text
 from sklearn.base import clone
 from sklearn.linear_model import SGDClassifier
 
 import wrenml
 from wrenml.ml.linear_model import ParallelPartialFit, ParallelPerceptron
+from wrenml.ml.text import TfidfVectorizer
 from wrenml.testing.mocked import MockedAWS
 
 pytestmark = pytest.mark.slow
@@ -78,3 +80,12 @@ def test_a_worker_lost_in_mid_epoch_costs_one_retry(
     found = learned(executor, n_epochs=2)
     np.testing.assert_array_equal(found.coef_, expected.coef_)
     assert aws.requests["lambda.Invoke"] == 2 * SHARDS + 1
+
+
+def test_text_is_read_there(aws: MockedAWS, executor: wrenml.Executor) -> None:
+    documents = [f"row {number} says {word}" for number, word in enumerate(["spam", "ham", "eggs"] * 20)]
+    aws.reset_requests()
+    found = TfidfVectorizer(n_shards=SHARDS, executor=executor).fit_transform(documents)
+    expected = sklearn.feature_extraction.text.TfidfVectorizer().fit_transform(documents)
+    np.testing.assert_array_equal(found.toarray(), expected.toarray())
+    assert aws.requests["lambda.Invoke"] <= SHARDS

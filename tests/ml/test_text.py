@@ -1,0 +1,148 @@
+"""Vectorizers on shards: equal to scikit-learn's on the whole corpus."""
+
+from __future__ import annotations
+
+import io
+import json
+import lzma
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sklearn.feature_extraction.text as theirs
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import check_get_params_invariance, check_set_params
+
+import wrenml
+import wrenml.ml.text as ours
+
+MAILS = Path(__file__).parents[2] / "examples" / "data" / "mails.jsonl.xz"
+TEXTS = [json.loads(line)["text"] for line in lzma.decompress(MAILS.read_bytes()).splitlines()][:200]
+NEW = ["free money, click here", "", "the meeting is on Monday; unheardofword"]
+
+COUNTS: list[dict[str, Any]] = [
+    {},
+    {"min_df": 2, "max_df": 0.5},
+    {"max_features": 50},
+    {"max_features": 50, "min_df": 0.05, "stop_words": "english"},
+    {"analyzer": "char_wb", "ngram_range": (2, 3), "binary": True, "dtype": np.float32},
+    {"vocabulary": ["money", "free", "meeting"]},
+    {"lowercase": False, "strip_accents": "unicode", "ngram_range": (1, 2)},
+    {"analyzer": str.split},
+]
+WEIGHTS: list[dict[str, Any]] = [
+    {},
+    {"min_df": 3, "sublinear_tf": True, "smooth_idf": False},
+    {"norm": None, "max_features": 80, "dtype": np.float32},
+    {"use_idf": False, "norm": "l1", "binary": True},
+    {"vocabulary": {"money": 0, "free": 1}},
+]
+HASHES: list[dict[str, Any]] = [
+    {"n_features": 2**12},
+    {"n_features": 2**10, "norm": None, "alternate_sign": False, "ngram_range": (1, 2), "dtype": np.float32},
+]
+CASES = [
+    *[("CountVectorizer", each) for each in COUNTS],
+    *[("TfidfVectorizer", each) for each in WEIGHTS],
+    *[("HashingVectorizer", each) for each in HASHES],
+]
+
+
+def same(found: Any, expected: Any) -> None:
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    found.sort_indices()
+    expected.sort_indices()
+    for name in ("indptr", "indices", "data"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize(("name", "parameters"), CASES, ids=str)
+@pytest.mark.parametrize("n_shards", [1, 7])
+def test_all_is_equal(name: str, parameters: dict[str, Any], n_shards: int, inline: wrenml.Executor) -> None:
+    expected = getattr(theirs, name)(**parameters)
+    found = getattr(ours, name)(**parameters, n_shards=n_shards, executor=inline)
+    same(found.fit_transform(iter(TEXTS)), expected.fit_transform(TEXTS))
+    same(found.transform(NEW), expected.transform(NEW))
+    if name != "HashingVectorizer":
+        assert found.vocabulary_ == expected.vocabulary_
+        assert found.get_feature_names_out().tolist() == expected.get_feature_names_out().tolist()
+        same(clone(found).fit(TEXTS).transform(NEW), expected.transform(NEW))
+    if name == "TfidfVectorizer" and parameters.get("use_idf", True):
+        np.testing.assert_array_equal(found.idf_, expected.idf_)
+
+
+def test_workers_and_pickling_change_nothing(two_workers: wrenml.Executor, inline: wrenml.Executor) -> None:
+    found = ours.TfidfVectorizer(min_df=2, executor=two_workers)
+    expected = theirs.TfidfVectorizer(min_df=2)
+    same(found.fit_transform(TEXTS), expected.fit_transform(TEXTS))
+    again = pickle.loads(pickle.dumps(found.set_params(executor=inline)))
+    same(again.transform(NEW), expected.transform(NEW))
+    again.executor.shutdown()
+
+
+def test_a_shard_may_have_no_terms(inline: wrenml.Executor) -> None:
+    documents = ["the", "a of", "money money", "", "free money"]
+    expected = theirs.CountVectorizer(stop_words="english").fit_transform(documents)
+    found = ours.CountVectorizer(stop_words="english", n_shards=5, executor=inline).fit_transform(documents)
+    same(found, expected)
+
+
+def test_files_and_bytes(tmp_path: Path, inline: wrenml.Executor) -> None:
+    paths = []
+    for number, text in enumerate(TEXTS[:6]):
+        paths.append(tmp_path / str(number))
+        paths[-1].write_bytes(text.encode("utf-16"))
+    settings: dict[str, Any] = {"encoding": "utf-16"}
+    expected = theirs.CountVectorizer(**settings, input="filename").fit_transform(paths)
+    for kind, documents in (
+        ("filename", paths),
+        ("file", [io.BytesIO(path.read_bytes()) for path in paths]),
+        ("content", [path.read_bytes() for path in paths]),
+    ):
+        same(ours.CountVectorizer(**settings, input=kind, executor=inline).fit_transform(documents), expected)
+
+
+@pytest.mark.parametrize("name", ours.__all__)
+class TestRefusals:
+    def test_parameters(self, name: str, inline: wrenml.Executor) -> None:
+        kind, plain = getattr(ours, name), getattr(theirs, name)
+        for wrong in ({"ngram_range": (2, 1)}, {"analyzer": "words"}, {"encoding": 3}):
+            with pytest.raises(ValueError, match=r"ngram_range|n-gram|analyzer|encoding") as expected:
+                plain(**wrong).fit_transform(TEXTS)
+            with pytest.raises(ValueError, match=r"ngram_range|n-gram|analyzer|encoding") as found:
+                kind(**wrong, executor=inline).fit_transform(TEXTS)
+            assert str(found.value).replace("Count", "Tfidf") == str(expected.value).replace("Count", "Tfidf")
+        with pytest.raises(ValueError, match="n_shards=0"):
+            kind(n_shards=0, executor=inline).fit_transform(TEXTS)
+
+    def test_documents(self, name: str, inline: wrenml.Executor) -> None:
+        kind = getattr(ours, name)
+        with pytest.raises(ValueError, match="string object received"):
+            kind(executor=inline).fit_transform("text")
+        with pytest.raises(ValueError, match=r"np\.nan is an invalid document"):
+            kind(executor=inline).fit_transform(["text", np.nan])
+        with pytest.raises(UnicodeDecodeError):
+            kind(executor=inline).fit_transform(["text", b"\xff"])
+
+    def test_it_is_an_estimator(self, name: str) -> None:
+        check_get_params_invariance(name, getattr(ours, name)())
+        check_set_params(name, getattr(ours, name)())
+
+
+@pytest.mark.parametrize("name", ["CountVectorizer", "TfidfVectorizer"])
+def test_terms_that_are_not_there(name: str, inline: wrenml.Executor) -> None:
+    kind = getattr(ours, name)
+    with pytest.raises(ValueError, match="empty vocabulary; perhaps"):
+        kind(stop_words="english", executor=inline).fit(["the", "of"])
+    with pytest.raises(ValueError, match="empty vocabulary; perhaps"):
+        kind(executor=inline).fit([])
+    with pytest.raises(ValueError, match="After pruning, no terms remain"):
+        kind(min_df=3, executor=inline).fit(["one", "two", "three"])
+    with pytest.raises(ValueError, match="max_df corresponds to < documents"):
+        kind(min_df=3, max_df=2, executor=inline).fit(["one", "two", "three"])
+    with pytest.raises(NotFittedError):
+        kind(executor=inline).transform(["one"])

@@ -1,0 +1,364 @@
+"""Counts and tf-idf, exact: each shard's terms and counts, then their sorted union.
+
+::
+
+    documents ─▶ shards ─▶ terms, counts of each ─▶ union of terms, sorted; counts under its columns
+                                                        └─▶ limits (max_df …) on document frequencies of all
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import partial
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import sklearn.feature_extraction.text as theirs
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted
+
+from wrenml.executor import Executor
+from wrenml.ml.text.documents import DEFAULT_SHARDS, documents_of, over_shards, plain_parameters, stacked
+
+__all__ = ["CountVectorizer", "TfidfVectorizer"]
+
+
+class CountVectorizer(theirs.CountVectorizer):  # type: ignore[misc]  # scikit-learn has no types
+    """scikit-learn's `CountVectorizer`, whose documents are read by the workers of an executor.
+
+    Parameters
+    ----------
+    n_shards : int, default 8
+        How many calls the documents are shared among; the result is the same.
+    executor : Executor, optional
+        Where. Default: `wrenml.default_executor`.
+    others
+        As in scikit-learn.
+
+    Attributes
+    ----------
+    vocabulary_ : dict of str to int
+        Columns of the terms.
+    fixed_vocabulary_ : bool
+        Whether they were given.
+    """
+
+    vocabulary_: dict[Any, int]
+
+    def __init__(  # noqa: PLR0913  # scikit-learn's signature
+        self,
+        *,
+        input: str = "content",  # noqa: A002  # scikit-learn's name
+        encoding: str = "utf-8",
+        decode_error: str = "strict",
+        strip_accents: Any = None,
+        lowercase: bool = True,
+        preprocessor: Any = None,
+        tokenizer: Any = None,
+        stop_words: Any = None,
+        token_pattern: str | None = r"(?u)\b\w\w+\b",  # noqa: S107  # no password
+        ngram_range: tuple[int, int] = (1, 1),
+        analyzer: Any = "word",
+        max_df: float = 1.0,
+        min_df: float = 1,
+        max_features: int | None = None,
+        vocabulary: Any = None,
+        binary: bool = False,
+        dtype: Any = np.int64,
+        n_shards: int = DEFAULT_SHARDS,
+        executor: Executor | None = None,
+    ) -> None:
+        super().__init__(
+            input=input,
+            encoding=encoding,
+            decode_error=decode_error,
+            strip_accents=strip_accents,
+            lowercase=lowercase,
+            preprocessor=preprocessor,
+            tokenizer=tokenizer,
+            stop_words=stop_words,
+            token_pattern=token_pattern,
+            ngram_range=ngram_range,
+            analyzer=analyzer,
+            max_df=max_df,
+            min_df=min_df,
+            max_features=max_features,
+            vocabulary=vocabulary,
+            binary=binary,
+            dtype=dtype,
+        )
+        self.n_shards = n_shards
+        self.executor = executor
+
+    def fit(self, raw_documents: Iterable[Any], y: Any = None) -> Self:
+        """Learn the terms of documents; see `fit_transform`."""
+        self.fit_transform(raw_documents, y)
+        return self
+
+    def fit_transform(self, raw_documents: Iterable[Any], y: Any = None) -> Any:  # noqa: ARG002  # scikit-learn's
+        """Learn the terms of documents, and count them.
+
+        Parameters
+        ----------
+        raw_documents : iterable of str, bytes or files
+            Documents, as `input` tells.
+        y : object
+            Ignored.
+
+        Returns
+        -------
+        csr matrix of shape (n_documents, n_terms)
+            Equal to scikit-learn's.
+
+        Raises
+        ------
+        ValueError
+            scikit-learn's.
+        """
+        documents = documents_of(self, raw_documents)
+        # It checks all parameters, and what it says is about them.
+        plain = theirs.CountVectorizer(**self._parameters(vocabulary=self.vocabulary or ["?"])).fit([])
+        self.fixed_vocabulary_ = self.vocabulary is not None
+        if self.fixed_vocabulary_:
+            self.vocabulary_ = plain.vocabulary_
+            return self._counts(documents)
+        shards = over_shards(self, partial(_counted, self._parameters()), documents)
+        terms, counts = _united(shards)
+        if not terms:
+            raise ValueError("empty vocabulary; perhaps the documents only contain stop words")
+        kept = self._kept(counts)
+        self.vocabulary_ = {terms[old]: new for new, old in enumerate(kept)}
+        return counts[:, kept]
+
+    def transform(self, raw_documents: Iterable[Any]) -> Any:
+        """Count the known terms in documents.
+
+        Parameters
+        ----------
+        raw_documents : iterable of str, bytes or files
+            Documents, as `input` tells.
+
+        Returns
+        -------
+        csr matrix of shape (n_documents, n_terms)
+            Equal to scikit-learn's.
+
+        Raises
+        ------
+        ValueError
+            scikit-learn's.
+        sklearn.exceptions.NotFittedError
+            If no terms were learned or given.
+        """
+        documents = documents_of(self, raw_documents)
+        if not hasattr(self, "vocabulary_"):
+            if self.vocabulary is None:
+                check_is_fitted(self, "vocabulary_", msg="Vocabulary not fitted or provided")
+            self.vocabulary_ = theirs.CountVectorizer(**self._parameters()).fit([]).vocabulary_
+            self.fixed_vocabulary_ = True
+        return self._counts(documents)
+
+    def _counts(self, documents: Sequence[Any]) -> Any:
+        task = partial(_known, self._parameters(vocabulary=self.vocabulary_))
+        return stacked(over_shards(self, task, documents))
+
+    def _parameters(self, **others: Any) -> dict[str, Any]:
+        return plain_parameters(self, **others)
+
+    def _kept(self, counts: Any) -> Any:
+        """Return the columns within the limits, as scikit-learn chooses them."""
+        n_documents = counts.shape[0]
+        most: Any = self.max_df if isinstance(self.max_df, Integral) else self.max_df * n_documents
+        least: Any = self.min_df if isinstance(self.min_df, Integral) else self.min_df * n_documents
+        if most < least:
+            raise ValueError("max_df corresponds to < documents than min_df")
+        frequencies = np.bincount(counts.indices, minlength=counts.shape[1])
+        kept = np.flatnonzero((frequencies <= most) & (frequencies >= least))
+        if self.max_features is not None and len(kept) > self.max_features:
+            totals = np.asarray(counts.sum(axis=0)).ravel()
+            kept = np.sort(kept[(-totals[kept]).argsort()[: self.max_features]])
+        if not len(kept):
+            raise ValueError("After pruning, no terms remain. Try a lower min_df or a higher max_df.")
+        return kept
+
+
+def _counted(parameters: dict[str, Any], documents: Sequence[Any]) -> tuple[list[Any], Any]:
+    """Return the terms of a shard, and how often each document has them: in a worker."""
+    analyze = theirs.CountVectorizer(**parameters).build_analyzer()
+    columns: dict[Any, int] = {}
+    rows, data, bounds = array("i"), array("i"), [0]
+    for document in documents:
+        for term, count in Counter(analyze(document)).items():
+            rows.append(columns.setdefault(term, len(columns)))
+            data.append(1 if parameters["binary"] else count)
+        bounds.append(len(rows))
+    shape = (len(documents), len(columns))
+    return list(columns), sparse.csr_matrix(
+        (np.asarray(data), np.asarray(rows), bounds), shape=shape, dtype=parameters["dtype"]
+    )
+
+
+def _known(parameters: dict[str, Any], documents: Sequence[Any]) -> Any:
+    return theirs.CountVectorizer(**parameters).transform(documents)
+
+
+def _united(shards: Sequence[tuple[list[Any], Any]]) -> tuple[list[Any], Any]:
+    """Return the sorted terms of all shards, and all counts under them.
+
+    A row keeps its counts in the order in which the corpus first has the terms, as scikit-learn does: a row's norm is
+    summed in that order, and would be rounded otherwise in another.
+    """
+    met: dict[Any, int] = {}
+    for found, _ in shards:
+        for term in found:
+            met.setdefault(term, len(met))
+    counts = stacked([_under(found, counted, met) for found, counted in shards])
+    terms = sorted(met)
+    places = np.empty(len(terms), dtype=counts.indices.dtype)
+    places[[met[term] for term in terms]] = np.arange(len(terms))
+    return terms, sparse.csr_matrix((counts.data, places[counts.indices], counts.indptr), shape=counts.shape)
+
+
+def _under(terms: Sequence[Any], counts: Any, columns: dict[Any, int]) -> Any:
+    """Put counts under other columns, and sort each row by them."""
+    places = np.array([columns[term] for term in terms], dtype=counts.indices.dtype)
+    found = sparse.csr_matrix(
+        (counts.data.copy(), places[counts.indices], counts.indptr), shape=(counts.shape[0], len(columns))
+    )
+    found.sort_indices()
+    return found
+
+
+class TfidfVectorizer(CountVectorizer):
+    """scikit-learn's `TfidfVectorizer`, whose documents are read by the workers of an executor.
+
+    Parameters
+    ----------
+    n_shards : int, default 8
+        How many calls the documents are shared among; the result is the same.
+    executor : Executor, optional
+        Where. Default: `wrenml.default_executor`.
+    others
+        As in scikit-learn.
+
+    Attributes
+    ----------
+    vocabulary_ : dict of str to int
+        Columns of the terms.
+    idf_ : ndarray of shape (n_terms,)
+        Inverse document frequencies, with `use_idf` only.
+    """
+
+    def __init__(  # noqa: PLR0913  # scikit-learn's signature
+        self,
+        *,
+        input: str = "content",  # noqa: A002  # scikit-learn's name
+        encoding: str = "utf-8",
+        decode_error: str = "strict",
+        strip_accents: Any = None,
+        lowercase: bool = True,
+        preprocessor: Any = None,
+        tokenizer: Any = None,
+        analyzer: Any = "word",
+        stop_words: Any = None,
+        token_pattern: str | None = r"(?u)\b\w\w+\b",  # noqa: S107  # no password
+        ngram_range: tuple[int, int] = (1, 1),
+        max_df: float = 1.0,
+        min_df: float = 1,
+        max_features: int | None = None,
+        vocabulary: Any = None,
+        binary: bool = False,
+        dtype: Any = np.float64,
+        norm: str | None = "l2",
+        use_idf: bool = True,
+        smooth_idf: bool = True,
+        sublinear_tf: bool = False,
+        n_shards: int = DEFAULT_SHARDS,
+        executor: Executor | None = None,
+    ) -> None:
+        super().__init__(
+            input=input,
+            encoding=encoding,
+            decode_error=decode_error,
+            strip_accents=strip_accents,
+            lowercase=lowercase,
+            preprocessor=preprocessor,
+            tokenizer=tokenizer,
+            stop_words=stop_words,
+            token_pattern=token_pattern,
+            ngram_range=ngram_range,
+            analyzer=analyzer,
+            max_df=max_df,
+            min_df=min_df,
+            max_features=max_features,
+            vocabulary=vocabulary,
+            binary=binary,
+            dtype=dtype,
+            n_shards=n_shards,
+            executor=executor,
+        )
+        self.norm = norm
+        self.use_idf = use_idf
+        self.smooth_idf = smooth_idf
+        self.sublinear_tf = sublinear_tf
+
+    @property
+    def idf_(self) -> Any:
+        """Inverse document frequencies of the terms."""
+        check_is_fitted(self, "transformer_", msg="The tf-idf vectorizer is not fitted")
+        return self.transformer_.idf_
+
+    def fit_transform(self, raw_documents: Iterable[Any], y: Any = None) -> Any:
+        """Learn the terms of documents and their frequencies, and weigh them.
+
+        Parameters
+        ----------
+        raw_documents : iterable of str, bytes or files
+            Documents, as `input` tells.
+        y : object
+            Ignored.
+
+        Returns
+        -------
+        csr matrix of shape (n_documents, n_terms)
+            Equal to scikit-learn's.
+
+        Raises
+        ------
+        ValueError
+            scikit-learn's.
+        """
+        weigh = theirs.TfidfTransformer(
+            norm=self.norm, use_idf=self.use_idf, smooth_idf=self.smooth_idf, sublinear_tf=self.sublinear_tf
+        )
+        weighed = weigh.fit_transform(super().fit_transform(raw_documents, y))
+        self.transformer_ = weigh
+        return weighed
+
+    def transform(self, raw_documents: Iterable[Any]) -> Any:
+        """Weigh the known terms in documents.
+
+        Parameters
+        ----------
+        raw_documents : iterable of str, bytes or files
+            Documents, as `input` tells.
+
+        Returns
+        -------
+        csr matrix of shape (n_documents, n_terms)
+            Equal to scikit-learn's.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self, "transformer_", msg="The TF-IDF vectorizer is not fitted")
+        return self.transformer_.transform(super().transform(raw_documents), copy=False)
+
+    def _parameters(self, **others: Any) -> dict[str, Any]:
+        known = super()._parameters(**others)
+        return {name: known[name] for name in known if name not in ("norm", "use_idf", "smooth_idf", "sublinear_tf")}
