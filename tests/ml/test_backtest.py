@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import numpy as np
 import pandas as pd
 import pytest
@@ -167,6 +168,16 @@ class TestSameEverywhere:
             assert there.dollars > 0
         # 18 origins of milliseconds: four for the time they take, and one for the rest.
         assert wrenml_aws.requests["lambda.Invoke"] <= 4 + 2
+
+    @pytest.mark.slow
+    def test_a_series_is_stored_once(self, wrenml_aws: MockedAWS) -> None:
+        series = RANDOM.normal(size=100_000)
+        with wrenml.default_executor() as executor:
+            result = backtest({"naive": Naive()}, {"long": series}, 7, 6, executor=executor, pack=1)
+            assert [each.forecast[0] for each in result] == [series[each.known - 1] for each in result]
+        pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=wrenml_aws.bucket)
+        stored = sum(entry["Size"] for page in pages for entry in page.get("Contents", ()))
+        assert series.nbytes <= stored < 1.2 * series.nbytes
 
 
 def first_of(order: list[tuple[Any, ...]]) -> Callable[[Record], int]:

@@ -153,7 +153,7 @@ class Calls:
 
     def _map(self, packs: Sequence[Sequence[Cell]]) -> None:
         if packs:
-            made = self._executor.map(self._work, [self._cells.parts(pack) for pack in packs], **self._options)
+            made = self._executor.map(self._work, [self._cells.parcel(pack) for pack in packs], **self._options)
             self._made.append(made)
             self._pending.update(zip(made, packs, strict=True))
 

@@ -13,10 +13,10 @@ from wrenml.ml.backtest.metrics import scale_of
 from wrenml.ml.backtest.origins import Origin, Plan
 from wrenml.ml.backtest.records import Failure, Record
 from wrenml.ml.backtest.series import Series
-from wrenml.ml.backtest.working import Part
+from wrenml.ml.backtest.working import Parcel, Part, parcel_of
 from wrenml.ml.envelope import Envelope
 
-__all__ = ["Cell", "Cells"]
+__all__ = ["Cell", "Cells", "flat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,10 @@ class Cells:
             return f"group {origin.group!r} ends with its {length} values: nothing comes after the cutoff"
         return None
 
-    def parts(self, cells: Sequence[Cell]) -> list[Part]:
+    def parcel(self, cells: Sequence[Cell]) -> Parcel:
         """Return what a worker is given for some cells, in their order."""
-        return [self._part(group, list(some)) for group, some in groupby(cells, key=lambda cell: cell.origin.group)]
+        by_group = groupby(cells, key=lambda cell: cell.origin.group)
+        return parcel_of(self._part(group, list(some)) for group, some in by_group)
 
     def _part(self, group: Any, cells: list[Cell]) -> Part:
         series, end = self.series[group], self._ends[group]

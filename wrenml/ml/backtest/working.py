@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from wrenml.ml.envelope import Caller, Enclosure, Envelope
 
-__all__ = ["Part", "Work"]
+__all__ = ["Parcel", "Part", "Work", "parcel_of"]
 
 _TIMES = ("index", "future_index")
 
@@ -21,9 +21,9 @@ class Part(NamedTuple):
 
     Parameters
     ----------
-    values : ndarray
+    values : ndarray, or int in a parcel
         Of the series; at least what is known at the last origin.
-    index : ndarray, optional
+    index : ndarray, or int in a parcel, optional
         Its times, those of the last forecast included.
     origins : list of (int, int, list of str)
         Where the training values begin and end, and the names of the models.
@@ -32,6 +32,28 @@ class Part(NamedTuple):
     values: Any
     index: Any
     origins: list[tuple[int, int, list[str]]]
+
+
+Parcel = tuple[Any, ...]
+"""What a call is given: parts, and then the arrays that they name by place, which so are sent once for all calls."""
+
+
+def parcel_of(parts: Iterable[Part]) -> Parcel:
+    """Return parts as a parcel."""
+    places: dict[int, int] = {}
+    arrays: list[Any] = []
+
+    def place(value: Any) -> int:
+        if id(value) not in places:
+            places[id(value)] = len(arrays)
+            arrays.append(value)
+        return places[id(value)]
+
+    plain = [
+        tuple(part._replace(values=place(part.values), index=None if part.index is None else place(part.index)))
+        for part in parts
+    ]
+    return plain, *arrays
 
 
 class Work:
@@ -52,8 +74,12 @@ class Work:
         self._horizon = horizon
         self._here = here
 
-    def __call__(self, parts: list[Part]) -> list[Envelope]:
+    def __call__(self, parcel: Parcel) -> list[Envelope]:
         """Forecast; what a model raises takes nothing from the others."""
+        plain, *arrays = parcel
+        parts = [
+            Part(arrays[values], None if index is None else arrays[index], origins) for values, index, origins in plain
+        ]
         with Enclosure(self._here) as enclosure:
             return [
                 enclosure.run(self._forecast, name, part, start, stop)
