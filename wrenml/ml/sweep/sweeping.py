@@ -10,7 +10,8 @@ from wrenml import MapOptions
 from wrenml.errors import ConfigError
 from wrenml.executor import Executor
 from wrenml.ml.sweep.candidates import candidates_of, check_accepted
-from wrenml.ml.sweep.result import Errors, SweepResult
+from wrenml.ml.sweep.result import SweepResult
+from wrenml.ml.sweep.running import Errors
 from wrenml.ml.sweep.timed import timed
 
 __all__ = ["sweep"]
