@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -49,4 +50,4 @@ def test_an_environment_that_crashes_costs_a_second_invocation(wrenml_aws: Mocke
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main([__file__, "-v", "-p", "wrenml.testing.plugin", "-p", "no:cacheprovider"]))
+    sys.exit(subprocess.call([sys.executable, "-m", "pytest", __file__, "-v", "-p", "no:cacheprovider"]))
