@@ -1,4 +1,4 @@
-"""A backtest: which forecast of births is best in which state? 51 series of 20 years, from 12 points in their past."""
+"""A backtest: which forecast of births is best in which state? 51 series of 20 years, from 8 points in their past."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if __name__ == "__main__":
     print(f"{births.shape[1]} states, {births.size:,} numbers")
 
     with default_executor() as executor:
-        result = backtest(MODELS, dict(births.items()), cutoffs=12, **SHAPE, executor=executor)
+        result = backtest(MODELS, dict(births.items()), cutoffs=8, **SHAPE, executor=executor)
         for number, record in enumerate(result.as_completed(), 1):
             if number % 1000 == 0:
                 print(f"{number:,} forecasts; the last one: {record.model} for {record.group}")

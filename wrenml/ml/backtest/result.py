@@ -16,6 +16,7 @@ from wrenml.ml.backtest.records import Record
 __all__ = ["BacktestResult"]
 
 _KEYS: Final = ("model", "group", "cutoff", "step")
+_STEPS: Final = ["group", "cutoff", "model", "step", "forecast", "actual"]
 
 
 class BacktestResult(Sequence[Record]):
@@ -127,9 +128,9 @@ class BacktestResult(Sequence[Record]):
         """
         import pandas as pd  # noqa: PLC0415  # slow to load, and optional
 
-        return pd.DataFrame(
-            [row for record in self.records for row in (_steps(record) if steps else [self._row(record)])]
-        )
+        if steps:
+            return pd.DataFrame([row for record in self.records for row in _steps(record)], columns=_STEPS)
+        return pd.DataFrame([self._row(record) for record in self.records])
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
@@ -179,17 +180,10 @@ def _scored(records: Sequence[Record], step: int | None, metrics: Metrics) -> di
     return row | {name: score(metric, actual, forecast, scale) for name, metric in metrics.items()}
 
 
-def _steps(record: Record) -> Iterator[dict[str, Any]]:
+def _steps(record: Record) -> Iterator[tuple[Any, ...]]:
     if record.forecast is not None:
         for step, (forecast, actual) in enumerate(zip(record.forecast, record.actual, strict=True), 1):
-            yield {
-                "group": record.group,
-                "cutoff": record.cutoff,
-                "model": record.model,
-                "step": step,
-                "forecast": float(forecast),
-                "actual": float(actual),
-            }
+            yield record.group, record.cutoff, record.model, step, float(forecast), float(actual)
 
 
 def _shown(value: Any) -> str:
