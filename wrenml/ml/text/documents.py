@@ -54,7 +54,7 @@ def over_shards(vectorizer: Any, task: Callable[[Sequence[Any]], Any], documents
         If `n_shards` is not 1 or more; or what the task raises.
     """
     n_shards = vectorizer.n_shards
-    if not isinstance(n_shards, int) or n_shards < 1:
+    if not isinstance(n_shards, int | np.integer) or n_shards < 1:
         raise ValueError(f"n_shards={n_shards!r}: give a whole number, 1 or more")
     plan = planned(vectorizer.executor, "text", vectorizer, None)
     shards = [(as_content(shard),) for shard in _cut(documents, n_shards)]
