@@ -57,7 +57,7 @@ def over_shards(vectorizer: Any, task: Callable[[Sequence[Any]], Any], documents
     if not isinstance(n_shards, int | np.integer) or n_shards < 1:
         raise ValueError(f"n_shards={n_shards!r}: give a whole number, 1 or more")
     plan = planned(vectorizer.executor, "text", vectorizer, None)
-    shards = [(as_content(shard),) for shard in _cut(documents, n_shards)]
+    shards = [(as_content(shard),) for shard in _cut(documents, int(n_shards))]
     return run(plan, task, shards, groups=[[number] for number in range(len(shards))])
 
 
