@@ -122,6 +122,9 @@ class _NoPort:
     def reference(self, job: Job, call: int) -> NoReturn:  # noqa: ARG002  # the protocol's signature
         raise TypeError("a future of a dry run cannot be pickled: no process could find its call")
 
+    def put_blob(self, digest: str, data: Buffer) -> None:
+        """Nothing is stored."""
+
     def run_again(self, job: Job, calls: list[int]) -> NoReturn:  # noqa: ARG002  # the protocol's signature
         raise NotSupportedError("a dry run has nothing to run again; map without dry_run")
 

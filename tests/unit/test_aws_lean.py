@@ -333,7 +333,8 @@ def test_a_wrong_signature_is_no_matter_of_time(date: str | None) -> None:
 def test_certificates_of_the_settings_are_believed(place: str, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with serving(lambda _: answer("200 OK", b"x"), tls=authority.server()) as server:
-        with storage_of(server) as storage, pytest.raises(ConfigError, match="CERTIFICATE_VERIFY_FAILED.*Check AWS_CA_BUNDLE"):
+        refused = pytest.raises(ConfigError, match=r"CERTIFICATE_VERIFY_FAILED.*Check AWS_CA_BUNDLE")
+        with storage_of(server) as storage, refused:
             storage.get("a")
         assert not server.asked
         if place == "profile":
