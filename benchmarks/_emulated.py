@@ -22,6 +22,9 @@ with Emulator() as aws:
     aws.latency.update(latency)
     print(json.dumps(aws.environment), flush=True)
     for line in sys.stdin:
+        if line == "counts\\n":
+            print(json.dumps(aws.requests.counts(lambda call: f"{call.service}:{call.operation}")), flush=True)
+            aws.requests.clear()
         if line == "puts\\n":
             puts = {call.key: call.moment for call in aws.requests.of("PutObject", caller="worker")}
             print(json.dumps(puts), flush=True)
@@ -42,9 +45,16 @@ class Emulated:
 
     def puts(self) -> dict[str, float]:
         """When each write of a worker's came, Unix seconds."""
+        return self._ask("puts")
+
+    def counts(self) -> dict[str, float]:
+        """How many requests of each kind there were since the last time."""
+        return self._ask("counts")
+
+    def _ask(self, what: str) -> dict[str, float]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write("puts\n")
+        self._process.stdin.write(f"{what}\n")
         self._process.stdin.flush()
         found: dict[str, float] = json.loads(self._process.stdout.readline())
         return found

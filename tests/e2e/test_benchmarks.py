@@ -26,6 +26,7 @@ def test_every_row_of_the_design_is_there() -> None:
         "memory",
         "million",
         "model_backend",
+        "model_cloud",
         "model_search",
         "results",
         "shared",
