@@ -61,6 +61,12 @@ def translate(error: Exception, action: str, resource: str) -> WrenmlError:
         return CredentialsExpiredError(
             f"The AWS credentials had expired when {action} on {resource} was asked for. Sign in again (aws sso login)."
         )
+    # Services other than S3 say so with status 400, and of a policy or of KMS.
+    if code_of(error).startswith("AccessDenied") and not action.startswith("s3:"):
+        return AccessDeniedError(
+            f"{action} on {resource} was refused: {error}. Allow it in the policies of this identity (the stack's "
+            "client policy does), or sign in as another."
+        )
     if code_of(error) or status_of(error):
         return _refusal(error, action, resource)
     return _own_trouble(error, action, resource)

@@ -11,6 +11,8 @@ from wrenml.failures import describe
 
 __all__ = ["explain"]
 
+_SHARING = {"multiprocessing.synchronize", "multiprocessing.shared_memory", "multiprocessing.heap"}
+
 
 def explain(error: BaseException, argument: str | None = None) -> tuple[dict[str, object], bytes]:
     """Describe an exception as JSON-able text, and pickle it.
@@ -28,6 +30,8 @@ def explain(error: BaseException, argument: str | None = None) -> tuple[dict[str
         _note_missing(error)
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         _note_disk(error)
+    elif isinstance(error, OSError) and _shares_memory(error):
+        _note_shared_memory(error)
     elif isinstance(error, FileNotFoundError):
         _note_file(error)
     elif isinstance(error, EOFError) or type(error).__name__ == "BdbQuit":
@@ -87,6 +91,22 @@ def _note_file(error: FileNotFoundError) -> None:
             "wrenml: a module brings the files beside it along if it is in a package; files= puts files into the "
             "working directory of the calls."
         )
+
+
+def _shares_memory(error: OSError) -> bool:
+    """Whether multiprocessing found nowhere to put a lock or shared memory, as on Lambda."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    raised_in = "" if tb is None else str(tb.tb_frame.f_globals.get("__name__", ""))
+    return raised_in in _SHARING and not os.access("/dev/shm", os.W_OK)  # noqa: S108 - where it would be
+
+
+def _note_shared_memory(error: OSError) -> None:
+    error.add_note(
+        "wrenml: there is no /dev/shm here (Lambda has none), which multiprocessing's pools, locks and queues need. "
+        "Use threads, or multiprocessing's Process and Pipe, or map over more elements instead."
+    )
 
 
 def _note_disk(error: OSError) -> None:

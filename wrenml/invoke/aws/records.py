@@ -108,8 +108,18 @@ class Records:
             return None
         if condition == "EventAgeExceeded":
             return FailureRecord(name, WorkerLost("the invocation waited too long for its start."), started=False)
+        if not answer:
+            return FailureRecord(name, _never_ran(condition), started=False)
         cause = _cause(str(answer.get("errorType", "")), str(answer.get("errorMessage", "")), memory_mb)
         return FailureRecord(name, cause, started=True)
+
+
+def _never_ran(condition: str) -> WorkerCrashed:
+    # Not a plain WorkerLost, which is blamed on nobody and so invoked again without end.
+    return WorkerCrashed(
+        f"Lambda gave the invocation up without running it ({condition}). A function whose reserved concurrency is 0 "
+        "runs nothing: raise it (`wrenml deploy --max-concurrency`); `wrenml doctor` shows it."
+    )
 
 
 def _cause(kind: str, message: str, memory_mb: int | None) -> WrenmlError:
