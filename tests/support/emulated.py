@@ -35,14 +35,16 @@ def aws(emulator: Emulator) -> Iterator[Emulator]:
 
 def client(aws: Emulator, service: str) -> Client:
     """A client of the user ``client`` that sends each request once, as it is."""
-    return _client(aws.url, service)
+    keys = aws.environment_of("client")
+    return _client(aws.url, service, keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
 
 
 @cache
-def _client(url: str, service: str) -> Client:
+def _client(url: str, service: str, key: str, secret: str) -> Client:
     once = {"mode": "standard", "total_max_attempts": 1}
     config = Config(retries=once, max_pool_connections=20, read_timeout=20, parameter_validation=False)
-    return _session().client(service, endpoint_url=url, config=config)
+    keys = {"aws_access_key_id": key, "aws_secret_access_key": secret}
+    return _session().client(service, endpoint_url=url, config=config, **keys)
 
 
 @cache

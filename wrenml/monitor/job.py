@@ -138,7 +138,8 @@ class Job:
         self.closed = False
         self.queued = False  # whether the monitor comes to its calls of its own accord
         self.broken: Exception | None = None
-        self.hopeless = False  # all that is left was given up
+        self.given_up: set[int] = set()  # calls whose outcome is being written by this client
+        self.faults: dict[type[BaseException], set[int]] = {}  # which calls met them, while none has an outcome
         self.call_seconds: float | None = None
         self.batch = 1
         self.in_flight = 0

@@ -317,7 +317,7 @@ class Monitor:
         passed = 0
         while ready and passed < len(ready):
             job = ready[0]
-            if not job.calls.has_pending or job.broken or job.hopeless or self._overspent(job):
+            if not job.calls.has_pending or job.broken or self._overspent(job):
                 ready.popleft().queued = False
                 continue
             deep = is_short(call_seconds=job.call_seconds, batch=job.batch)

@@ -116,7 +116,19 @@ class Losing:
             self._telling.note(CallsRetried(job.id, len(losses.again), str(cause).partition("\n")[0]))
         if losses.given_up:
             self._give_up_lost(job, list(losses.given_up), suspect, cause)
+        elif suspect is None and job.remote and self._is_common(job, invocation, cause):
+            self._give_up_all(job, cause, len(job.faults[type(cause)]))
         self._look(job)
+
+    @staticmethod
+    def _is_common(job: Job, invocation: Invocation, cause: BaseException) -> bool:
+        """Whether so many calls met the same fault, and none had an outcome, that the others would meet it too."""
+        # That nothing was heard of a call says nothing about others; a faulty package, role or function does.
+        if type(cause) is WorkerLost or job.calls.settled:
+            return False
+        met = job.faults.setdefault(type(cause), set())
+        met.update(range(invocation.first, invocation.stop))
+        return len(met) >= _HOPELESS
 
     def _give_up_lost(self, job: Job, calls: list[int], suspect: int | None, cause: BaseException) -> None:
         times = max(job.calls.attempts_blamed(call) for call in calls)
@@ -125,16 +137,23 @@ class Losing:
             cause.add_note(f"wrenml: attempts: {times}, which is all that infra_retries={allowed} allows")
         if suspect is None:
             job.tally.lost += len(calls)
-            if job.hopeless:
-                return  # it has been given up with all the others
             if job.tally.lost >= _HOPELESS and not job.tally.succeeded:
-                job.hopeless = True
-                cause.add_note(f"wrenml: {job.tally.lost} calls ended so and none succeeded; the others were given up")
-                calls = [call for call in range(job.calls.total) if not job.calls.is_settled(call)]
+                self._give_up_all(job, cause, job.tally.lost)
+                return
         self.give_up(job, calls, cause)
+
+    def _give_up_all(self, job: Job, cause: BaseException, met: int) -> None:
+        """Give up what is left of a job, of which nothing succeeded."""
+        cause.add_note(f"wrenml: {met} calls ended so and none succeeded; the others were given up")
+        while (invocation := job.calls.take(job.calls.total)) is not None:
+            job.calls.end(invocation)
+        self.give_up(job, [call for call in range(job.calls.total) if not job.calls.is_settled(call)], cause)
 
     def give_up(self, job: Job, calls: list[int], cause: BaseException) -> None:
         """Give calls an outcome of the client's making: this exception."""
+        # Until that is written, other losses of the same calls may be noticed.
+        calls = [call for call in calls if call not in job.given_up]
+        job.given_up.update(calls if job.remote else ())
         for made in client_frame(job, calls, cause, single=job.remote):
             if job.remote:
                 self._writers.run(partial(self._settle_there, job, made))

@@ -29,6 +29,7 @@ from wrenml.errors import (
     StorageError,
     StorageUnavailableError,
     WorkerLost,
+    WorkerOutOfMemory,
 )
 from wrenml.invoke.aws.flight import Flight
 from wrenml.invoke.aws.pace import Pace
@@ -400,5 +401,6 @@ def _loss(flight: Flight) -> Event:
         cause = WorkerLost("the worker gave no sign of these calls until their lease was over.")
     elif type(cause) is WorkerLost:
         return WorkerGone(flight.name, None, cause, blame=False)
-    suspect = flight.request.first if flight.request.count == 1 else None
-    return WorkerGone(flight.name, suspect, cause)
+    # Another call may well do with the memory that one had too little of; other faults are not the call's.
+    alone = flight.request.count == 1 and isinstance(cause, WorkerOutOfMemory)
+    return WorkerGone(flight.name, flight.request.first if alone else None, cause)
