@@ -31,7 +31,7 @@ def measure(bench: Bench) -> None:
             wall = time.perf_counter() - start
             cells = len(search.cv_results_["params"]) * 5
             counts = aws.counts()
-            fitting = sum((search.cv_results_["mean_fit_time"] + search.cv_results_["mean_score_time"]) * 5)
+            fitting = 5 * float(sum(search.cv_results_["mean_fit_time"] + search.cv_results_["mean_score_time"]))
             requests = sum(number for kind, number in counts.items() if kind.startswith("s3:"))
             bench.limit(f"{state}: invocations a cell, {cells} cells", counts["lambda:Invoke"] / cells, 0.5, "")
             bench.limit(f"{state}: requests of S3 a cell", requests / cells, 1.5, "")

@@ -153,6 +153,7 @@ class TestCalls:
             with pytest.raises(ValueError, match="101 elements"):
                 executor.map(plus_one, range(101))
 
+    @pytest.mark.thorough
     def test_large_argument_and_closure(self, wrenexec: pywren.Executor) -> None:
         large = bytes(LARGE)
         assert wrenexec.call_async(len, large).result() == LARGE

@@ -9,6 +9,7 @@ from wrenml.testing.mocked import MockedAWS
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_what_comes_out_wrong_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     # The mocked Lambda does not watch how much memory a call uses.
     with MockedAWS(memory_mb=(128,)):

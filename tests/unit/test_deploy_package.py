@@ -212,6 +212,7 @@ class TestRequirements:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_learning_layer_fits(tmp_path: Path) -> None:
     """The real wheels, from wherever pip finds them."""
     try:
