@@ -182,7 +182,7 @@ class Calls:
 
     def owes(self, invocation: Invocation) -> bool:
         """Whether calls of an invocation have no outcome, and were not lost either."""
-        return bool(self._left(invocation))
+        return not self.all_settled(invocation.first, invocation.stop) and bool(self._left(invocation))
 
     def _left(self, invocation: Invocation) -> list[int]:
         """The calls that an invocation alone answers for: unsettled, not lost, and in no backup either."""
