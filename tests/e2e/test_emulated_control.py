@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 from itertools import count
 from typing import Any
@@ -45,7 +46,7 @@ def name(functions: Client) -> str:
 
 def create(functions: Client, name: str, **changes: object) -> dict[str, Any]:
     settings = {
-        "Runtime": "python3.13",
+        "Runtime": f"python{sys.version_info.major}.{sys.version_info.minor}",
         "Role": ROLE,
         "Handler": "main.handle",
         "Code": {"ZipFile": package("one")},

@@ -57,7 +57,7 @@ FUNCTION = (
   Function:
     Type: AWS::Lambda::Function
     Properties:
-      Runtime: python3.13
+      Runtime: PYTHON
       Handler: index.handle
       Role: !GetAtt Role.Arn
       EphemeralStorage: {Size: 1024}
@@ -78,7 +78,7 @@ FUNCTION = (
     Type: AWS::Logs::LogGroup
     Properties: {RetentionInDays: 14}
 """
-)
+).replace("PYTHON", f"python{sys.version_info.major}.{sys.version_info.minor}")
 
 
 class Deployed:
