@@ -42,8 +42,9 @@ class _Content:
 
     def __reduce__(self) -> tuple[Any, ...]:
         buffers: list[pickle.PickleBuffer] = []
-        stream = pickle.dumps(self._data, 5, buffer_callback=buffers.append)
-        return _restored, tuple(np.frombuffer(each, dtype=np.uint8) for each in (stream, *(b.raw() for b in buffers)))
+        parts: list[bytes | memoryview] = [pickle.dumps(self._data, 5, buffer_callback=buffers.append)]
+        parts += [buffer.raw() for buffer in buffers]
+        return _restored, tuple(np.frombuffer(part, dtype=np.uint8) for part in parts)
 
 
 def _restored(stream: Any, *buffers: Any) -> Any:
