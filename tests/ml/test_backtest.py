@@ -7,8 +7,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import boto3
 import numpy as np
@@ -20,7 +22,6 @@ from sklearn.metrics import mean_absolute_error, mean_pinball_loss, root_mean_sq
 import wrenml
 from tests.support.forecasters import Counts, LeastSquares, Nosy, Waits, dies, fails_in_the_north, warns, weekday
 from wrenml.errors import ConfigError
-from wrenml.events import JobStarted
 from wrenml.ml.backtest import (
     BacktestResult,
     Drift,
@@ -34,6 +35,7 @@ from wrenml.ml.backtest import (
     pinball,
     smape,
 )
+from wrenml.ml.envelope import Envelope
 from wrenml.testing.mocked import MockedAWS
 
 pytest_plugins = ["wrenml.testing.plugin"]
@@ -151,12 +153,25 @@ class TestSameEverywhere:
         assert others == [first, first]
         assert repr(runs[1].scores("group", "step")) == repr(runs[0].scores("group", "step"))
 
-    def test_packs_are_made_by_measured_time(self, two_workers: wrenml.Executor) -> None:
+    @pytest.mark.parametrize(
+        ("backend", "workers", "seconds", "calls"),
+        [
+            ("local", 2, 0.0001, 2 + 20),  # a sixteenth of all at most: two groups of 10 each
+            ("local", 2, 0.01, 2 + 40 * 2),  # 5 to a call
+            ("local", 2, 0.06, 400),  # one is worth a call
+            ("aws", 100, 0.01, 4 + 3),  # 150 to a call
+            ("aws", 100, 2.0, 400),
+        ],
+    )
+    def test_packs_are_made_by_measured_time(
+        self, inline: wrenml.Executor, backend: str, workers: int, seconds: float, calls: int
+    ) -> None:
         many = {number: SERIES["north"] + number for number in range(40)}
-        counting = Counting()
-        two_workers.observe(counting)
-        assert len(backtest({"naive": Naive()}, many, 7, 10, executor=two_workers).records) == 400
-        assert counting.calls < 200  # how many exactly depends on how busy the machine is
+        clocked = Clocked(inline, backend, workers, seconds)
+        result = backtest({"naive": Naive()}, many, 7, 10, executor=cast("wrenml.Executor", clocked))
+        known = [len(DAYS) - 7 * back for back in range(10, 0, -1)]
+        assert [(record.group, record.known) for record in result] == [(name, at) for name in many for at in known]
+        assert clocked.calls == calls
 
     @pytest.mark.slow
     def test_lambda_agrees(self, inline: wrenml.Executor, wrenml_aws: MockedAWS) -> None:
@@ -184,12 +199,25 @@ def first_of(order: list[tuple[Any, ...]]) -> Callable[[Record], int]:
     return lambda record: order.index(told(record))
 
 
-class Counting:
-    def __init__(self) -> None:
-        self.calls = 0
+class Clocked:
+    """Passes for an executor with workers, and runs calls here; a forecast has taken the time that it is told.
 
-    def __call__(self, event: Any) -> None:
-        self.calls += event.total if isinstance(event, JobStarted) else 0
+    The first call has taken a minute more, as where a worker has to load its modules.
+    """
+
+    def __init__(self, executor: wrenml.Executor, backend: str, workers: int, seconds: float) -> None:
+        self.session = SimpleNamespace(backend=backend, workers=workers)
+        self.calls = 0
+        self._executor = executor
+        self._seconds = seconds
+
+    def map(self, work: Callable[[Any], list[Envelope]], parcels: list[Any], **options: Any) -> Any:
+        def clocked(parcel: Any, seconds: float) -> list[Envelope]:
+            return [replace(made, seconds=seconds) for made in work(parcel)]
+
+        took = [self._seconds if self.calls or place else 60 + self._seconds for place in range(len(parcels))]
+        self.calls += len(parcels)
+        return self._executor.map(clocked, parcels, took, **options)
 
 
 class TestFailures:
