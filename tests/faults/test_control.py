@@ -31,14 +31,24 @@ def gone(pid: int) -> bool:
 
 
 RUNNING = """
-import sys, wrenml
+import sys, threading, time, traceback, wrenml
 from tests.faults import deeds
+
+def announce():
+    # Once the main thread waits for results: an interrupt that came sooner would meet no map.
+    doing = set()
+    while not {"results", "wait"} <= doing:
+        time.sleep(0.001)
+        stack = traceback.walk_stack(sys._current_frames()[threading.main_thread().ident])
+        doing = {frame.f_code.co_name for frame, _ in stack}
+    print(stuck.id, flush=True)
+
 executor = wrenml.local_executor(workers=2)
 futures = executor.map(deeds.Only("stuck", deeds.say_and_stay), [1, 2, 3], chunksize=1)
 futures.results()
 stuck = executor.map(deeds.first_or_stay, [(i, sys.argv[1]) for i in range(40)], chunksize=1)
 wrenml.wait(stuck[:5])
-print(stuck.id, flush=True)
+threading.Thread(target=announce).start()
 try:
     stuck.results()
 except KeyboardInterrupt:
