@@ -12,6 +12,7 @@ from wrenml import Executor, aws_executor
 from wrenml.cli import main
 from wrenml.cli.probes import probes
 from wrenml.testing.emulator import Emulator
+from wrenml.testing.emulator.faults import Refuse
 from wrenml.testing.emulator.stack import Stack
 from wrenml.testing.executor.base import PATIENCE
 
@@ -52,6 +53,16 @@ def test_twenty_calls_come_out_as_they_should(capsys: pytest.CaptureFixture[str]
     assert len(lines) == len(probes([SIZE])) + 1
     assert last.startswith("20 calls on wrenml v1 in us-east-1 in ")
     assert ": all as it should be; cost $0.00" in last
+
+
+@pytest.mark.usefixtures("stack")
+def test_what_does_not_run_is_named_probe_by_probe(aws: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    aws.faults.add(Refuse(403, "AccessDeniedException"), "Invoke")
+    assert main(["verify"]) == 1
+    *lines, _, last, _ = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("WRONG ") for line in lines) == len(probes([SIZE])) + 1
+    assert sum("AccessDenied" in line for line in lines) == len(probes([SIZE])) + 1
+    assert f"{len(probes([SIZE])) + 1} of {len(probes([SIZE])) + 1} came out wrong" in last
 
 
 @pytest.mark.usefixtures("stack")

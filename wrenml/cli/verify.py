@@ -6,8 +6,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from wrenml.aws.deployment import Deployment
 from wrenml.aws.session import Session
@@ -58,12 +59,10 @@ def _verify(executor: Executor, deployment: Deployment) -> Iterator[tuple[_Resul
     began = time.monotonic()
     sent = [(probe, _send(executor, probe)) for probe in probes(deployment.memory_mb)]
     for probe, futures in sent:
-        wrong = _wrong(probe, futures, began + _PATIENCE)
+        wrong = _wrong(futures, probe.check, began + _PATIENCE)
         yield _Result(probe.name, len(futures), not wrong, wrong, time.monotonic() - began), futures.cost
-    # From storage alone, as another process would.
     _, first = sent[0]
-    again = executor.attach(first.id)
-    wrong = "" if again.results() == first.results() else "other results than before"
+    wrong = _wrong(first, partial(_read_back, executor), began + _PATIENCE)
     yield _Result("results read back from the bucket", 0, not wrong, wrong, time.monotonic() - began), FREE
 
 
@@ -72,10 +71,16 @@ def _send(executor: Executor, probe: Probe) -> FutureList[object]:
     return executor.map(probe.fn, probe.items, **options)
 
 
-def _wrong(probe: Probe, futures: FutureList[object], until: float) -> str:
+def _read_back(executor: Executor, futures: FutureList[object]) -> str:
+    # From storage alone, as another process would.
+    again = executor.attach(futures.id).results(timeout=_PATIENCE)
+    return "" if again == futures.results() else "other results than before"
+
+
+def _wrong(futures: FutureList[object], check: Callable[[FutureList[object]], str], until: float) -> str:
     try:
         futures.exceptions(timeout=max(0.0, until - time.monotonic()))
-        return probe.check(futures)
+        return check(futures)
     except TimeoutError as error:
         futures.cancel()
         return f"no outcome: {error}"
