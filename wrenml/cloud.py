@@ -10,7 +10,7 @@ from functools import partial
 from wrenml.assembly import Remake, Reopen, observed
 from wrenml.aws.deployment import Deployment, function_name, load_deployment
 from wrenml.aws.session import Session as AwsSession
-from wrenml.costs import Requests
+from wrenml.costs import Requests, prices_of
 from wrenml.errors import VersionMismatchError
 from wrenml.executor import Executor
 from wrenml.invoke.aws.invoker import AwsInvoker, usable_concurrency
@@ -57,6 +57,7 @@ def on_aws(stack: str, session: AwsSession, options: Options, remake: Remake, re
         deployment.start_by,
         deployment.account,
         time=session.clock.time,
+        prices=prices_of(deployment.region, deployment.arch),
     )
     client = session.client("lambda")
     workers = deployment.concurrency or usable_concurrency(client)

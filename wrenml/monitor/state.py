@@ -37,7 +37,7 @@ def write_state(storage: Storage, key: bytes, job: str, cancelled: Iterable[int]
     cancelled : iterable of int
         Calls.
     """
-    state = {"status": "cancelled", "token": cancel_token(key).hex(), "cancelled": _runs(cancelled)}
+    state = {"token": cancel_token(key).hex(), "cancelled": _runs(cancelled)}
     text = json.dumps(state).encode()
     signed = auth.tag(auth.label_key(key, _LABEL), _LABEL.encode(), job.encode(), text)
     storage.put(state_key(job), [signed, text])

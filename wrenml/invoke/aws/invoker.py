@@ -368,7 +368,7 @@ class AwsInvoker:
         job = flight.request.job
         watch = self._watches.get(job)
         if watch is None:
-            watch = self._watches[job] = JobWatch(Pace(self._sizes[0] / 1024, time.monotonic()))
+            watch = self._watches[job] = JobWatch(Pace(self._sizes[0] / 1024, time.monotonic(), self._target.prices))
         return watch
 
     def _forget(self, flight: Flight) -> None:

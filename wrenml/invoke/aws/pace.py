@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wrenml.costs import Prices, prices_of
+
 __all__ = ["Pace"]
 
 _SOON = 0.04  # seconds
@@ -10,8 +12,6 @@ _LATE = 5.0  # seconds
 _QUIET = 2.0  # seconds without outcomes, after which calls are taken to be long ones
 _FREE = 20  # looks that every job may have
 _SHARE = 0.1  # looks for each call; and of what the computing costs, for further ones
-_LOOK_DOLLARS = 5e-6
-_GB_SECOND_DOLLARS = 1.6667e-5
 
 
 class Pace:
@@ -27,10 +27,13 @@ class Pace:
         Memory of a worker.
     now : float
         The time, seconds, of whatever clock.
+    prices : Prices, optional
+        Of the region. Default: those of us-east-1.
     """
 
-    def __init__(self, gigabytes: float, now: float) -> None:
-        self._looks_per_second = _SHARE * gigabytes * _GB_SECOND_DOLLARS / _LOOK_DOLLARS
+    def __init__(self, gigabytes: float, now: float, prices: Prices | None = None) -> None:
+        prices = prices or prices_of("us-east-1", "x86_64")
+        self._looks_per_second = _SHARE * gigabytes * prices.gb_second / prices.write
         self._interval = _SOON
         self._allowed = float(_FREE)
         self._accounted = now

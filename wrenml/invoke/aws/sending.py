@@ -73,12 +73,6 @@ class Window:
         """The most at this time."""
         return int(self._width)
 
-    def limit(self, size: int) -> None:
-        """Take note of what the account allows."""
-        with self._lock:
-            self._width = float(size) if self._width == self._most else min(self._width, size)
-            self._most = size
-
     def through(self) -> None:
         """Take note that a request got through."""
         with self._lock:
@@ -114,7 +108,6 @@ class Sender:
         self._target = target
         self._window = window
         self._stopped = stopped
-        self.requests = 0
 
     def send(self, flight: Flight, in_flight: Callable[[], int]) -> WrenmlError | None:
         """Send a flight until it gets through; return why it cannot.
@@ -149,7 +142,6 @@ class Sender:
         request = flight.request._replace(sent=now, start_by=start_by, not_after=not_after)
         # Before it is sent: its outcome may be there before the answer is.
         flight.lease = time.monotonic() + target.start_by + flight.seconds + target.skew
-        self.requests += 1
         self._client.invoke(
             FunctionName=flight.function,
             Qualifier=target.alias,

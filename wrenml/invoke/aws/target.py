@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from wrenml.costs import Prices
+
 __all__ = ["SKEW", "Target"]
 
 SKEW = 90.0  # seconds that clocks and the last write may take beyond the time a request has
@@ -30,6 +32,8 @@ class Target(NamedTuple):
         Seconds that clocks and the last write may take beyond the time a request has.
     time : callable
         AWS's time, seconds since the epoch.
+    prices : Prices, optional
+        Of the region. Default: those of us-east-1.
     """
 
     functions: Mapping[int, str]
@@ -39,3 +43,4 @@ class Target(NamedTuple):
     owner: str = ""
     skew: float = SKEW
     time: Callable[[], float] = time.time
+    prices: Prices | None = None
