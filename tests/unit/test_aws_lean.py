@@ -20,7 +20,9 @@ from moto import mock_aws
 
 from tests.support.certificates import Authority
 from tests.support.raw import Asked, RawServer, Script, answer, serving
+from wrenml.aws.deployment import deployment_name, load_deployment, root_key_name
 from wrenml.aws.failures import RefusedError, UnreachableError, code_of, is_passing, retry_after
+from wrenml.aws.lean_client import LeanClient
 from wrenml.aws.lean_lambda import LeanLambda
 from wrenml.aws.lean_s3 import LeanS3
 from wrenml.aws.session import Session
@@ -279,6 +281,24 @@ class TestInvoke:
             assert [asked.body for asked in server.asked] == [b"1", b"2"]
 
 
+def test_a_page_in_place_of_parameters_may_pass() -> None:
+    with serving(lambda _: answer("200 OK", b"<html>Sign in")) as server, client(server, "ssm") as made:
+        with pytest.raises(UnreachableError, match="no JSON") as caught:
+            made.get_parameters(Names=["a"])
+        assert is_passing(caught.value)
+
+
+@pytest.mark.parametrize("key", ["abcde", "not base64!", base64.b64encode(b"short").decode()])
+def test_a_damaged_root_key_is_said(key: str) -> None:
+    values = {deployment_name("mine"): "{}", root_key_name("mine"): key}
+    said = {"Parameters": [{"Name": name, "Value": value} for name, value in values.items()]}
+    with serving(lambda _: answer("200 OK", json.dumps(said).encode())) as server:
+        session = Session(endpoint_url=server.url, transport="lean")
+        with pytest.raises(ConfigError, match="/wrenml/mine/root holds no root key of 32 bytes; run: wrenml deploy"):
+            load_deployment(session, "mine")
+        session.client("ssm").close()
+
+
 def skewed(by: timedelta, code: str, body: Callable[[str], bytes], **headers: str) -> Script:
     """A server whose clock differs, and which refuses what is signed more than 4 minutes off."""
 
@@ -499,7 +519,7 @@ def test_usual_settings_do_not(environment: pytest.MonkeyPatch, tmp_path: Path) 
 def test_the_transport_can_be_chosen(environment: pytest.MonkeyPatch) -> None:
     assert isinstance(Session().client("s3"), LeanS3)
     assert not isinstance(Session(transport="boto3").client("s3"), LeanS3)
-    assert not isinstance(Session().client("ssm"), LeanS3 | LeanLambda)
+    assert not isinstance(Session().client("iam"), LeanClient)
     environment.setenv("WRENML_TRANSPORT", "boto3")
     assert not isinstance(Session().client("lambda"), LeanLambda)
     assert isinstance(Session(transport="lean").client("lambda"), LeanLambda)
@@ -557,21 +577,26 @@ def boto3s_url(region: str, bucket: str) -> str:
 
 
 OWN = [
-    ({"AWS_ENDPOINT_URL": "http://localhost:5000"}, "http://localhost:5000"),
-    ({"AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_S3": "https://b"}, "https://b"),
-    ({"AWS_ENDPOINT_URL_S3": "http://[::1]:9/"}, "http://[::1]:9"),
+    ("s3", {"AWS_ENDPOINT_URL": "http://localhost:5000"}, "http://localhost:5000"),
+    ("s3", {"AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_S3": "https://b"}, "https://b"),
+    ("s3", {"AWS_ENDPOINT_URL_S3": "http://[::1]:9/"}, "http://[::1]:9"),
+    ("lambda", {"AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_LAMBDA": "https://b"}, "https://b"),
+    ("ssm", {"AWS_ENDPOINT_URL": "http://a:1", "AWS_ENDPOINT_URL_SSM": "https://b"}, "https://b"),
     (
+        "s3",
         {"AWS_ENDPOINT_URL": "http://a:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
         "https://s3.eu-west-1.amazonaws.com",
     ),
 ]
 
 
-@pytest.mark.parametrize(("variables", "url"), OWN)
-def test_addresses_of_the_environment(variables: dict[str, str], url: str, environment: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("service", "variables", "url"), OWN)
+def test_addresses_of_the_environment(
+    service: str, variables: dict[str, str], url: str, environment: pytest.MonkeyPatch
+) -> None:
     for name, value in variables.items():
         environment.setenv(name, value)
-    assert Session(transport="lean").client("s3").caller.endpoint.address.url == url
+    assert Session(transport="lean").client(service).caller.endpoint.address.url == url
 
 
 def test_an_object_and_its_size_in_one_request() -> None:

@@ -151,7 +151,10 @@ def load_deployment(session: Session, stack: str) -> tuple[Deployment, bytes]:
             f"there is no stack {stack!r} in {session.region}: the parameter {missing[0]} is missing. "
             f"Run: wrenml deploy --stack {stack}"
         )
-    key = b64decode(found[names[1]])
+    try:
+        key = b64decode(found[names[1]])
+    except ValueError:
+        key = b""
     if len(key) != 32:  # noqa: PLR2004 - bytes of a root key
         raise ConfigError(f"the parameter {names[1]} holds no root key of 32 bytes; run: wrenml deploy")
     return Deployment.from_json(found[names[0]]), key

@@ -23,7 +23,7 @@ class Endpoint:
     Parameters
     ----------
     service : str
-        ``s3`` or ``lambda``.
+        Such as ``s3``.
     region : str
         The region.
     address : Address
@@ -60,7 +60,7 @@ def endpoint_for(service: str, region: str, url: str | None) -> Endpoint:
     Parameters
     ----------
     service : str
-        ``s3`` or ``lambda``.
+        Such as ``s3``.
     region : str
         The region.
     url : str, optional

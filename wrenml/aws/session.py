@@ -56,7 +56,7 @@ class Session:
     endpoint_url : str, optional
         Another server that speaks the service's protocol.
     transport : str, optional
-        ``"lean"``: requests of S3 and Lambda are signed and sent by wrenml. ``"boto3"``: by boto3.
+        ``"lean"``: requests of S3, Lambda and SSM are signed and sent by wrenml. ``"boto3"``: by boto3.
         ``"auto"``: by wrenml, save under moto's mock in this process and where something is configured that
         only boto3 knows. Default: ``WRENML_TRANSPORT``, or ``"auto"``.
 
@@ -95,7 +95,7 @@ class Session:
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its client classes at run time
         """The client of a service, such as ``s3``: the same one each time in a process.
 
-        Those of ``s3`` and ``lambda`` may be lean ones, which pass on what they do not know to boto3's.
+        Those of ``s3``, ``lambda`` and ``ssm`` may be lean ones, which pass on what they do not know to boto3's.
 
         Raises
         ------

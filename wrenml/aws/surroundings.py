@@ -115,7 +115,7 @@ def _endpoint_urls(config: Mapping[str, Any]) -> dict[str, str]:
     if ignored.lower() == "true":
         return {}
     urls = {"": environ.get("AWS_ENDPOINT_URL") or config.get("endpoint_url", "")}
-    urls |= {service: environ.get(f"AWS_ENDPOINT_URL_{service.upper()}", "") for service in ("s3", "lambda")}
+    urls |= {service: environ.get(f"AWS_ENDPOINT_URL_{service.upper()}", "") for service in ("s3", "lambda", "ssm")}
     return {service: url for service, url in urls.items() if url}
 
 

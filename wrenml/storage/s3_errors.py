@@ -104,7 +104,7 @@ def _own_trouble(error: Exception, action: str, resource: str) -> WrenmlError:
         )
     if isinstance(error, failures.UnreachableError):
         return ConfigError(
-            f"{action} on {resource} was not answered as S3 would: {error}. "
+            f"{action} on {resource} was not answered as AWS would: {error}. "
             "Check AWS_CA_BUNDLE, AWS_ENDPOINT_URL and the proxy settings."
         )
     if "Region" in name:
