@@ -138,6 +138,7 @@ def test_a_stack_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
         ({"start_by": 300}, Verdict.WARNING, "wrenml-1769", "may wait for 120 s"),
         ({"failures": "wrenml-elsewhere"}, Verdict.FAILED, "failures", "no bucket"),
         ({"alias": "v2"}, Verdict.FAILED, "wrenml-1769", "there is no function wrenml-1769:v2"),
+        ({"concurrency": 0}, Verdict.FAILED, "quota", "0 calls at a time"),
         ({"memory_mb": (1769, 3008)}, Verdict.FAILED, "wrenml-3008", "there is no function wrenml-3008:v1"),
         ({"bucket": "wrenml-elsewhere"}, Verdict.FAILED, "bucket", "no bucket"),
         ({"account": "210987654321"}, Verdict.FAILED, "account", "account 210987654321"),

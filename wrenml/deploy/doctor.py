@@ -231,9 +231,11 @@ def _permission(client: Any, where: Mapping[str, str], _: Deployment) -> Iterato
 def _quota(session: Session, deployment: Deployment) -> Iterator[Finding]:
     limits = session.client("lambda").get_account_settings()["AccountLimit"]
     free = int(limits.get("UnreservedConcurrentExecutions", limits["ConcurrentExecutions"]))
-    usable = deployment.concurrency or free
+    usable = free if deployment.concurrency is None else deployment.concurrency
     text = f"{usable:,} calls at a time (of the account's {int(limits['ConcurrentExecutions']):,})"
-    if usable < _FEW and not deployment.concurrency:
+    if deployment.concurrency == 0:
+        yield bad("quota", f"{text}: nothing runs", "let calls run again: wrenml deploy --max-concurrency none")
+    elif usable < _FEW and deployment.concurrency is None:
         remedy = "ask for more: AWS console, Service Quotas, Lambda, Concurrent executions"
         yield odd("quota", f"{text}: maps are no faster than that", remedy)
     else:
