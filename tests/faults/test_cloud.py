@@ -14,8 +14,9 @@ import boto3
 import pytest
 
 from tests.support.cloud import cloud_executor
+from wrenml import auth
 from wrenml.errors import AccessDeniedError, CallTimeout, JobBusyError, WorkerCrashed, WorkerLost, WorkerOutOfMemory
-from wrenml.outcome import HEAD_SIZE
+from wrenml.outcome import HEAD_SIZE, RECORD, Status, seal_frame
 from wrenml.storage import S3Storage
 from wrenml.testing import samples
 from wrenml.testing.executor.base import PATIENCE
@@ -135,6 +136,29 @@ def test_a_forged_outcome_is_removed_and_the_call_run(
         }
         _forged(aws, f"jobs/{futures.id}/out/0000000000", forged[kind])
         _until(lambda: "was refused" in caplog.text)
+        gate.touch()
+
+        assert futures.results(timeout=PATIENCE)[0] > 0
+
+    assert not canary.exists()
+
+
+def test_an_outcome_signed_with_a_key_from_a_failure_record_is_refused(
+    aws: MockedAWS, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who reads failure records and writes to the bucket has the key of the attempt that has failed."""
+    gate, canary = tmp_path / "gate", tmp_path / "canary"
+    with cloud_executor(aws) as executor, caplog.at_level(logging.WARNING, "wrenml"):
+        executor.map(samples.square, [1]).results(timeout=PATIENCE)
+        aws.fail_next()
+        futures = executor.map(samples.announce_and_wait, [(str(tmp_path / "at"), str(gate))])
+        _until((tmp_path / "at").exists)  # the second attempt
+        key = auth.invocation_key(auth.job_key(executor.session.root.key, futures.id), 0, 1)
+        body = pickle.dumps(Canary(canary))
+        record = RECORD.pack(0, Status.SUCCESS, 0, 0, 0, time.time(), 1, 0, len(body))
+        head = seal_frame(key, futures.id, (0, 1), record, b"", [body], stored=time.time(), worker=bytes(8))
+        _forged(aws, f"jobs/{futures.id}/out/0000000000", head + body)
+        _until(lambda: "its key became known" in caplog.text)
         gate.touch()
 
         assert futures.results(timeout=PATIENCE)[0] > 0

@@ -35,7 +35,7 @@ class WorkerGone(NamedTuple):
     """The worker of a request ended before the request was over.
 
     `suspect` is the call that was running, if known; `blame` whether anybody is to blame at all; `retry` whether
-    another worker could do better.
+    another worker could do better; `exposed` whether others than the worker may know the request's key.
     """
 
     name: Name
@@ -43,6 +43,7 @@ class WorkerGone(NamedTuple):
     cause: Exception
     blame: bool = True
     retry: bool = True
+    exposed: bool = False
 
 
 Event = FrameArrived | RequestOver | WorkerGone

@@ -15,7 +15,7 @@ from wrenml import auth
 from wrenml.cache import CachedCalls
 from wrenml.calls import Calls, Invocation
 from wrenml.costs import FREE, Cost, Meter
-from wrenml.errors import WrenmlError
+from wrenml.errors import AuthenticationError, WrenmlError
 from wrenml.failures import annotate, rebuild
 from wrenml.futures import Block, Future, Raw
 from wrenml.invoke.base import Limits
@@ -138,6 +138,7 @@ class Job:
         self.closed = False
         self.queued = False  # whether the monitor comes to its calls of its own accord
         self.broken: Exception | None = None
+        self.exposed: set[tuple[int, int]] = set()  # invocations, by first call and attempt, whose key others may know
         self.given_up: set[int] = set()  # calls whose outcome is being written by this client
         self.faults: dict[type[BaseException], set[int]] = {}  # which calls met them, while none has an outcome
         self.call_seconds: float | None = None
@@ -170,6 +171,21 @@ class Job:
         if key is None:
             key = self._keys[first, attempt] = auth.invocation_key(self.key, first, attempt)
         return key
+
+    def outcome_key(self, first: int, attempt: int) -> bytes:
+        """The key that outcomes of an invocation are checked with.
+
+        Raises
+        ------
+        AuthenticationError
+            If others than its worker may know it by now.
+        """
+        if (first, attempt) in self.exposed:
+            raise AuthenticationError(
+                f"attempt {attempt} at call {first} had ended when its key became known to others: what came later is "
+                "not taken for its outcome."
+            )
+        return self.invocation_key(first, attempt)
 
     def forget_key(self, invocation: Invocation) -> None:
         """Drop the key of an invocation that is over."""

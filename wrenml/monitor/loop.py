@@ -388,16 +388,20 @@ class Monitor:
             return
         if isinstance(arrival, FrameArrived):
             self._settle(job, invocation, arrival)
-        elif isinstance(arrival, RequestOver):
+            return
+        if isinstance(arrival, RequestOver):
             self._end_request(job, invocation, arrival)
-        elif arrival.blame:
+            return
+        if arrival.exposed:
+            job.exposed.add((first, attempt))
+        if arrival.blame:
             self._losing.lose(job, invocation, arrival.suspect, arrival.cause, retry=arrival.retry)
         else:
             self._end_request(job, invocation, RequestOver(arrival.name, invocation.first))
 
     def _settle(self, job: Job, invocation: Invocation, arrival: FrameArrived) -> None:
         try:
-            frame = parse_frame(arrival.frame, job.id, job.invocation_key)
+            frame = parse_frame(arrival.frame, job.id, job.outcome_key)
             if job.remote:
                 check_place(frame, arrival.stored.key)
         except (AuthenticationError, WireError) as error:

@@ -56,7 +56,7 @@ def store(job: Job, first: int, parts: Sequence[Buffer], writer: str = CLIENT) -
 def read_outcome(job: Job, key: str) -> Origin | None:
     """Read an outcome that somebody else has written; None if it is none, or cannot be read."""
     try:
-        frame = parse_frame(job.storage.get(key), job.id, job.invocation_key)
+        frame = parse_frame(job.storage.get(key), job.id, job.outcome_key)
     except WrenmlError as error:
         _log.warning("wrenml: the outcome at %s cannot be read: %s", key, error)
         return None

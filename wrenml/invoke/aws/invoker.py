@@ -396,11 +396,12 @@ def usable_concurrency(client: LambdaClient) -> int:
 
 
 def _loss(flight: Flight) -> Event:
-    cause: Exception | None = flight.doomed
+    cause = flight.doomed
     if cause is None:
-        cause = WorkerLost("the worker gave no sign of these calls until their lease was over.")
-    elif type(cause) is WorkerLost:
-        return WorkerGone(flight.name, None, cause, blame=False)
+        lost = WorkerLost("the worker gave no sign of these calls until their lease was over.")
+        return WorkerGone(flight.name, None, lost)
     # Another call may well do with the memory that one had too little of; other faults are not the call's.
     alone = flight.request.count == 1 and isinstance(cause, WorkerOutOfMemory)
-    return WorkerGone(flight.name, flight.request.first if alone else None, cause)
+    suspect = flight.request.first if alone else None
+    # The failure record holds the whole request, its key included.
+    return WorkerGone(flight.name, suspect, cause, blame=type(cause) is not WorkerLost, exposed=True)
