@@ -113,6 +113,7 @@ class Caller:
         corrected = False
         while True:
             headers = {"host": address.name, **call.headers}
+            behind = self._clock.behind
             signed = self._signer.headers(
                 call.method, (call.path, query), headers, payload, self._keys(), self._clock.stamp()
             )
@@ -122,7 +123,7 @@ class Caller:
                 return answer
             error = self._refusal(call.operation, answer, answer.read())
             code = error.response["Error"]["Code"]
-            if corrected or not self._clock.correct(code, answer.headers.get("date", "")):
+            if corrected or not self._clock.correct(code, answer.headers.get("date", ""), behind):
                 raise error
             corrected = True
 

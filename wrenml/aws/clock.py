@@ -30,35 +30,39 @@ class Clock:
     ----------
     now : callable, optional
         Seconds since the epoch.
+
+    Attributes
+    ----------
+    behind : float
+        Seconds that our time is taken to be behind AWS's.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._ahead = 0.0
-        self._behind = 0.0
+        self.behind = 0.0
         self._said: tuple[int, str] = (0, "")
 
     def time(self) -> float:
         """AWS's time, seconds since the epoch: ours, unless an answer has shown that it is wrong."""
-        return self._now() + self._behind
+        return self._now() + self.behind
 
     def observe(self, date: str) -> None:
         """Take note of the ``Date`` of an answer that has just come."""
         theirs = _seconds(date)
         if theirs is not None:
             behind = theirs - self._now()
-            self._behind = behind if abs(behind) > _UNNOTICED else 0.0
+            self.behind = behind if abs(behind) > _UNNOTICED else 0.0
 
     def stamp(self) -> str:
         """The time as signatures have it, such as ``20130524T000000Z``."""
-        moment = int(self._now() + self._ahead)
+        moment = int(self.time())
         known, said = self._said
         if known != moment:
             said = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(moment))
             self._said = moment, said
         return said
 
-    def correct(self, code: str, date: str) -> bool:
+    def correct(self, code: str, date: str, behind: float) -> bool:
         """Take the server's time over if a refusal may come from ours.
 
         Parameters
@@ -67,21 +71,23 @@ class Clock:
             The refusal's code.
         date : str
             The answer's ``Date``.
+        behind : float
+            What `behind` was when the request was signed: meanwhile another's refusal may have corrected it.
 
         Returns
         -------
         bool
-            Whether the clock was corrected, so that the request is worth signing again.
+            Whether the request was signed with a wrong time, so that it is worth signing again.
         """
         if code not in _WRONG_TIME:
             return False
         theirs = _seconds(date)
         if theirs is None:
             return False
-        ahead = theirs - self._now()
-        if abs(ahead - self._ahead) < _TOLERATED:
+        actual = theirs - self._now()
+        if abs(actual - behind) < _TOLERATED:
             return False
-        self._ahead = ahead
+        self.behind = actual
         return True
 
 
