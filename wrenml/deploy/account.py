@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from wrenml.aws.failures import code_of
 from wrenml.errors import ConfigError, WrenmlError
 
-__all__ = ["Account", "aws_failures", "code_of"]
+__all__ = ["STALE", "Account", "aws_failures"]
+
+STALE = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"})
+"""AWS's codes for credentials that are no longer valid."""
 
 _ATTEMPTS = 10
 
@@ -59,12 +63,6 @@ class Account:
         return self._clients[service]
 
 
-def code_of(error: Exception) -> str:
-    """The error code of an answer; empty for what is none."""
-    response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Code", ""))
-
-
 @contextlib.contextmanager
 def aws_failures() -> Iterator[None]:
     """Say what an AWS failure means.
@@ -104,6 +102,6 @@ def aws_failures() -> Iterator[None]:
 def _meaning(error: Exception, code: str) -> str:
     if "AccessDenied" in code or code in {"UnauthorizedOperation", "403"}:
         return f"AWS refused it: {error}. Whoever deploys needs the policy infra/deployer-policy.json."
-    if code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}:
+    if code in STALE:
         return f"the AWS credentials are not valid: {error}. Log in again, and run the command again."
     return f"AWS answered: {error}. What was done stays; run the command again."

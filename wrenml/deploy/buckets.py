@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final
 
-from wrenml.deploy.account import code_of
+from wrenml.aws.failures import code_of
 from wrenml.deploy.names import Buckets
 from wrenml.deploy.package import Package
 from wrenml.errors import WrenmlError
@@ -62,7 +63,7 @@ class Objects:
 
     def prune(self, package: Package) -> None:
         """Remove packages other than this one: Lambda keeps its own copy of what it runs."""
-        old = [key for key in self._keys(self._buckets.jobs, "code/") if key != package.key]
+        old = (key for key in self._keys(self._buckets.jobs, "code/") if key != package.key)
         self._delete(self._buckets.jobs, old)
 
     def count(self) -> dict[str, int]:
@@ -77,13 +78,7 @@ class Objects:
         there = self.left_over()
         for bucket, prefixes in ((self._buckets.jobs, OWN_PREFIXES), (self._buckets.failures, (_RECORDS,))):
             for prefix in prefixes if bucket in there else ():
-                page: list[str] = []
-                for key in self._keys(bucket, prefix):
-                    page.append(key)
-                    if len(page) == _PAGE:
-                        self._delete(bucket, page)
-                        page = []
-                self._delete(bucket, page)
+                self._delete(bucket, self._keys(bucket, prefix))
 
     def remove_buckets(self) -> list[str]:
         """Remove the buckets; those that hold what is not wrenml's stay, and are returned."""
@@ -105,12 +100,10 @@ class Objects:
             for entry in page.get("Contents", ()):
                 yield entry["Key"]
 
-    def _delete(self, bucket: str, keys: Sequence[str]) -> None:
-        for start in range(0, len(keys), _PAGE):
+    def _delete(self, bucket: str, keys: Iterator[str]) -> None:
+        while page := [{"Key": key} for key in islice(keys, _PAGE)]:
             answer = self._client.delete_objects(
-                Bucket=bucket,
-                Delete={"Objects": [{"Key": key} for key in keys[start : start + _PAGE]], "Quiet": True},
-                ExpectedBucketOwner=self._owner,
+                Bucket=bucket, Delete={"Objects": page, "Quiet": True}, ExpectedBucketOwner=self._owner
             )
             for error in answer.get("Errors", ()):
                 raise WrenmlError(f"s3://{bucket}/{error['Key']} could not be removed: {error.get('Message')}.")

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from wrenml.aws.deployment import function_name
-from wrenml.deploy.account import code_of
+from wrenml.aws.failures import code_of
 from wrenml.deploy.waiting import Patience
 from wrenml.errors import WrenmlError
 
@@ -166,15 +166,10 @@ class Functions:
 
     def _aliases(self, name: str) -> Iterator[tuple[str, str]]:
         """Each alias that is ours, and its version."""
-        place: dict[str, str] = {}
-        while True:
-            page = self._client.list_aliases(FunctionName=name, **place)
+        for page in self._client.get_paginator("list_aliases").paginate(FunctionName=name):
             for entry in page["Aliases"]:
                 if _ALIAS.fullmatch(entry["Name"]):
                     yield entry["Name"], str(entry["FunctionVersion"])
-            if not page.get("NextMarker"):
-                return
-            place = {"Marker": page["NextMarker"]}
 
     def _ready(self, name: str, version: str | None = None) -> dict[str, Any]:
         """The function's configuration, once it can be used or changed."""

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from wrenml.aws.failures import aws_errors, code_of, is_passing, status_of
+from wrenml.deploy.account import STALE
 from wrenml.errors import WrenmlError
 
 __all__ = ["Finding", "Verdict", "asked", "bad", "fine", "odd"]
 
 _FORBIDDEN = 403
-_STALE = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
 
 
 class Verdict(enum.StrEnum):
@@ -85,7 +85,7 @@ def asked(check: str, action: str, resource: str, look: Callable[[], Iterator[Fi
 
 def _refusal(check: str, action: str, resource: str, error: Exception) -> Finding:
     code = code_of(error)
-    if code in _STALE:
+    if code in STALE:
         return bad(
             check, f"AWS does not accept the credentials ({code})", "sign in again: aws sso login, aws configure"
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from wrenml.aws.deployment import Deployment, deployment_name, root_key_name
-from wrenml.deploy.account import code_of
+from wrenml.aws.failures import code_of
 from wrenml.errors import ConfigError
 
 __all__ = ["Records"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from wrenml.deploy.account import code_of
+from wrenml.aws.failures import code_of
 from wrenml.deploy.waiting import Patience
 from wrenml.errors import ConfigError, WrenmlError
 
@@ -141,16 +141,14 @@ class CloudStack:
         return None
 
     def _changes(self) -> Iterator[Change]:
-        place: dict[str, str] = {}
-        while True:
-            page = self._client.describe_change_set(StackName=self._name, ChangeSetName=self._change_set, **place)
+        pages = self._client.get_paginator("describe_change_set").paginate(
+            StackName=self._name, ChangeSetName=self._change_set
+        )
+        for page in pages:
             for entry in page.get("Changes", ()):
                 what = entry["ResourceChange"]
                 replaced = what.get("Replacement", "False") == "True"
                 yield Change(what["Action"], what["ResourceType"], what["LogicalResourceId"], replaced)
-            if not page.get("NextToken"):
-                return
-            place = {"NextToken": page["NextToken"]}
 
     def discard(self) -> None:
         """Forget what was proposed; what an interrupted deployment proposed goes with the next change."""
@@ -250,10 +248,5 @@ class CloudStack:
                 self._say(f"  {text}{f' ({reason})' if reason else ''}")
 
     def _events(self, name: str) -> Iterator[dict[str, Any]]:
-        place: dict[str, str] = {}
-        while True:
-            page = self._client.describe_stack_events(StackName=name, **place)
+        for page in self._client.get_paginator("describe_stack_events").paginate(StackName=name):
             yield from page["StackEvents"]
-            if not page.get("NextToken"):
-                return
-            place = {"NextToken": page["NextToken"]}

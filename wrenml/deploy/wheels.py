@@ -210,6 +210,6 @@ def _why(text: str, python: str, arch: str) -> str:
         f"wheels must be for python{python} on {arch} and glibc {glibc}. What is published as source only, or for a "
         "newer glibc, cannot go into the package: name another version in --requirements"
     )
-    if glibc < "2.34":
+    if RUNTIMES[python] < (2, 34):
         hint += ", or use Python 3.12 or later, whose runtime has glibc 2.34"
     return f"pip could not bring all wheels: {said} - {hint}."
