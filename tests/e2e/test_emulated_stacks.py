@@ -227,6 +227,14 @@ class TestFailures:
         assert stack.apply(BUCKET) == "ROLLBACK_COMPLETE"
         assert f"{stack.name}-data" not in {one["Name"] for one in client(aws, "s3").list_buckets()["Buckets"]}
 
+    def test_a_function_that_cannot_have_its_share_is_removed_again(self, stack: Deployed, aws: Emulator) -> None:
+        functions, before = client(aws, "lambda"), len(aws.control.functions)
+        share = "Size: 1024}\n      ReservedConcurrentExecutions: 901"
+        greedy = FUNCTION.replace("ANSWER", "1").replace("Size: 1024}", share)
+        assert stack.apply(greedy) == "ROLLBACK_COMPLETE"
+        assert ("Function", "CREATE_FAILED") in stack.events()
+        assert len(functions.list_functions()["Functions"]) == before
+
     def test_an_update_goes_back_to_what_was(self, stack: Deployed, aws: Emulator) -> None:
         stack.apply(BUCKET)
         aws.faults.add(Refuse(400, "MalformedPolicy"), "PutBucketPolicy", times=1)

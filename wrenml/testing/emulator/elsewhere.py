@@ -22,10 +22,10 @@ class Moto:
     so does a ``mock_aws`` that begins meanwhile.
     """
 
+    _lock: ClassVar[Lock] = Lock()
     _open: ClassVar[set[Moto]] = set()
 
     def __init__(self) -> None:
-        self._lock = Lock()
         self._app: Any = None
 
     def answer(self, call: Call) -> Answer:

@@ -177,7 +177,7 @@ class ErrorBehindSuccess:
 
     def __call__(self, call: Call, _proceed: Proceed) -> Answer:
         """Answer the error as a success."""
-        return replace(refusal(call, 200, self.code, "We encountered an internal error. Please try again."))
+        return refusal(call, 200, self.code, "We encountered an internal error. Please try again.")
 
 
 @dataclass(frozen=True, slots=True)

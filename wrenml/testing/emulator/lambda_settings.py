@@ -116,15 +116,11 @@ def _delete_concurrency(account: Account, function: Function, _qualifier: str, _
     return Answer(204)
 
 
-def _put_events(account: Account, function: Function, qualifier: str, body: Body) -> Answer:
-    return _set_events(account, function, qualifier, body)
-
-
 def _update_events(account: Account, function: Function, qualifier: str, body: Body) -> Answer:
-    return _set_events(account, function, qualifier, {**_events(function, qualifier), **body})
+    return _put_events(account, function, qualifier, {**_events(function, qualifier), **body})
 
 
-def _set_events(account: Account, function: Function, qualifier: str, body: Body) -> Answer:
+def _put_events(account: Account, function: Function, qualifier: str, body: Body) -> Answer:
     function.find(qualifier)
     if body.get("MaximumRetryAttempts", 2) not in _RETRIES:
         raise invalid("MaximumRetryAttempts must be between 0 and 2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import uuid
 from xml.sax.saxutils import escape
 
 from wrenml.testing.emulator.recording import Call
@@ -38,8 +38,7 @@ class RefusedError(Exception):
 
 def new_id() -> str:
     """A request id, as AWS writes them."""
-    text = os.urandom(16).hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return str(uuid.uuid4())
 
 
 def refusal(call: Call, status: int, code: str, message: str, **fields: str) -> Answer:

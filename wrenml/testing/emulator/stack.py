@@ -9,7 +9,6 @@ import shutil
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -98,8 +97,11 @@ def install(stack: Stack, control: LambdaControl, ask: Callable[..., object], fo
     functions = [_function(stack, size, control, package, failures, region) for size in stack.memory_mb]
     deployment = _describe(stack, functions[0], buckets)
     # A key that is there stays, as for `wrenml deploy`: what jobs left can still be read.
-    with suppress(RuntimeError):
+    try:
         _put(ask, root_key_name(stack.name), b64encode(os.urandom(32)).decode(), "SecureString", overwrite=False)
+    except RuntimeError as error:
+        if "ParameterAlreadyExists" not in str(error):
+            raise
     _put(ask, deployment_name(stack.name), deployment.to_json(), "String")
     return deployment
 

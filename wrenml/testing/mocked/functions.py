@@ -10,8 +10,9 @@ import uuid
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -135,9 +136,10 @@ class MockedLambda:
             run.deed = self._deeds.popleft() if self._deeds else None
         if kind == "Event":
             for _ in range({"drop": 0, "duplicate": 2}.get(run.deed or "", 1)):
-                self._environments.submit(run.memory_mb, lambda worker: self._run_event(run, worker))
+                # Each copy fares by itself: one that fails says nothing of the other.
+                self._environments.submit(run.memory_mb, partial(self._run_event, replace(run)))
             return make_answer(request.url, 202, headers=headers)
-        self._environments.submit(run.memory_mb, lambda worker: self._run(run, worker))
+        self._environments.submit(run.memory_mb, partial(self._run, run))
         while not run.ended.wait(_MOMENT):
             if self._environments.closed:
                 return _error(request.url, 500, "ServiceException", "the mocked AWS was closed")

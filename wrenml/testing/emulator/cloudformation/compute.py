@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from wrenml.testing.emulator.cloudformation.provider import Made, Properties, Surroundings, gone
+from wrenml.testing.emulator.cloudformation.provider import Made, Properties, Surroundings, gone, or_undo
 
 __all__ = ["Alarm", "Alias", "EventInvokeConfig", "Function", "LogGroup", "Topic", "Version"]
 
@@ -47,9 +47,11 @@ class Function:
             **_configuration(new),
             **({"Architectures": new["Architectures"]} if "Architectures" in new else {}),
         )["FunctionArn"]
-        _wait(client, name)
-        self._reserve(client, name, {}, new)
-        return Made(name, {"Arn": arn})
+        made = Made(name, {"Arn": arn})
+        with or_undo(lambda: self.delete(around, made, new)):
+            _wait(client, name)
+            self._reserve(client, name, {}, new)
+        return made
 
     def update(self, around: Surroundings, made: Made, old: Properties, new: Properties) -> Made:
         """Change the code, then the configuration, so that what is published later has both."""
@@ -181,7 +183,9 @@ class LogGroup:
         tags = {tag["Key"]: tag["Value"] for tag in around.tag_list(new.get("Tags"))}
         around.client("logs").create_log_group(logGroupName=name, **({"tags": tags} if tags else {}))
         arn = f"arn:aws:logs:{around.region}:{around.account}:log-group:{name}:*"
-        return self.update(around, Made(name, {"Arn": arn}), {}, new)
+        made = Made(name, {"Arn": arn})
+        with or_undo(lambda: self.delete(around, made, new)):
+            return self.update(around, made, {}, new)
 
     def update(self, around: Surroundings, made: Made, _old: Properties, new: Properties) -> Made:
         """Say how long lines are kept."""

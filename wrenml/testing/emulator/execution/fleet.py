@@ -77,7 +77,13 @@ class Fleet:
         waiter: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
         pool.waiting.append(waiter)
         self._start_more()
-        return await waiter
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                # It was lent in the same moment, to somebody who does not wait any more.
+                self.release(waiter.result())
+            raise
 
     def release(self, environment: Environment) -> None:
         """Take an environment back: for who waits, or for later."""
