@@ -227,6 +227,10 @@ FUNCTIONS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     "permutation_test_score, groups": lambda m, more: m.permutation_test_score(
         SVC(), X, Y, cv=GroupKFold(2), groups=GROUPS, n_permutations=4, random_state=1, **more
     ),
+    "permutation_test_score, lists": lambda m, more: m.permutation_test_score(
+        SVC(), X, Y, cv=[(list(range(0, 150, 2)), list(range(1, 150, 2)))], n_permutations=2, random_state=1,
+        params={"sample_weight": np.linspace(0.1, 2, 150).tolist()}, **more
+    ),
 }  # fmt: skip
 
 

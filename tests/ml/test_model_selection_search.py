@@ -29,7 +29,7 @@ from sklearn.svm import SVC
 import wrenml
 import wrenml.ml.model_selection as ours
 from wrenml.errors import FunctionNotSerializable, WorkerCrashed
-from wrenml.ml.model_selection.engine import Plan, groups_of, packed
+from wrenml.ml.model_selection.engine import Plan, groups_of, packed, run
 
 X, Y = load_iris(return_X_y=True)
 FITS: Counter[str] = Counter()
@@ -106,6 +106,20 @@ def test_cells_are_packed_by_what_one_takes(two_workers: wrenml.Executor) -> Non
     short = packed(range(10_000), 0.001, plan)
     assert {len(group) for group in short[:-1]} == {50}
     assert len(packed(range(100), 1e-6, plan)) >= 2 * plan.workers
+    assert [len(group) for group in packed(range(10), np.inf, plan)] == [1] * 10
+
+
+def test_a_lost_call_does_not_count_as_a_short_one(inline: wrenml.Executor) -> None:
+    def task(number: int) -> int:
+        if number < 3:
+            sys.exit(1)
+        return number
+
+    started: list[int] = []
+    plan = Plan(inline, "lost", started=lambda calls: started.append(len(calls)))
+    found = run(plan, task, [(number,) for number in range(20)], lost=lambda number, _: -number)
+    assert found == [0, -1, -2, *range(3, 20)]
+    assert started == [3, 17]
 
 
 def test_data_is_stored_once() -> None:

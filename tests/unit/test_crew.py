@@ -46,7 +46,7 @@ def test_a_task_that_fails_is_logged_and_the_others_are_done(caplog: pytest.LogC
 
 
 @pytest.mark.parametrize("drop", [False, True])
-def test_closing_ends_the_threads(drop: bool) -> None:  # noqa: FBT001  # a parameter
+def test_closing_ends_the_threads(drop: bool, eventually: Callable[..., None]) -> None:  # noqa: FBT001  # a parameter
     crew = Crew(1, "crew-that-ends")
     started, goes_on = threading.Event(), threading.Event()
     done: list[int] = []
@@ -61,7 +61,7 @@ def test_closing_ends_the_threads(drop: bool) -> None:  # noqa: FBT001  # a para
     crew.run(lambda: done.append(2))
     closing = threading.Thread(target=crew.close, kwargs={"drop": drop})
     closing.start()
-    _until(lambda: crew.closed)
+    eventually(lambda: crew.closed)
     goes_on.set()
     closing.join(PATIENCE)
 
@@ -69,12 +69,3 @@ def test_closing_ends_the_threads(drop: bool) -> None:  # noqa: FBT001  # a para
     assert not [one for one in threading.enumerate() if one.name.startswith("crew-that-ends")]
     crew.run(lambda: done.append(3))
     assert 3 not in done
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    waiting = threading.Event()
-    for _ in range(2000):
-        if condition():
-            return
-        waiting.wait(0.01)
-    pytest.fail("it did not happen")

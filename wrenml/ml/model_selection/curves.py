@@ -263,9 +263,10 @@ class _PermutedTask:
         y = self.y if order is None else rows(self.y, order)
         scores = []
         # A splitter's generator shall not depend on which tasks a worker had before.
-        for train, test in copy.deepcopy(self.cv).split(X, y, **self.split_params):
-            X_train, y_train = split(estimator, X, y, as_indices(train))
-            X_test, y_test = split(estimator, X, y, as_indices(test), as_indices(train))
+        for pair in copy.deepcopy(self.cv).split(X, y, **self.split_params):
+            train, test = map(as_indices, pair)
+            X_train, y_train = split(estimator, X, y, train)
+            X_test, y_test = split(estimator, X, y, test, train)
             estimator.fit(X_train, y_train, **rows_of_params(X, self.fit_params, train))
             scores.append(self.scorer(estimator, X_test, y_test, **rows_of_params(X, self.score_params, test)))
         return np.mean(scores)

@@ -118,11 +118,11 @@ def packed(numbers: Sequence[int], seconds: float, plan: Plan) -> list[Group]:
     numbers : sequence of int
         Of the items.
     seconds : float
-        That one takes.
+        That one takes; infinite if those that were tried were lost: then each goes alone.
     plan : Plan
         Tells what a call should take.
     """
-    size = math.ceil((_WORTH_HERE if plan.here else _WORTH_ELSEWHERE) / max(seconds, 1e-5))
+    size = max(1, math.ceil((_WORTH_HERE if plan.here else _WORTH_ELSEWHERE) / max(seconds, 1e-5)))
     if plan.here:
         # The last groups end at different times: the more there are, the less that is.
         size = min(size, math.ceil(len(numbers) / (8 * plan.workers)))
@@ -247,14 +247,14 @@ class _Calls:
                 self._plan.started(made)
 
     def _take(self, future: Future[list[Envelope]]) -> float:
-        """Take a call's envelopes; return how long its tasks took, seconds."""
+        """Take a call's envelopes; return how long its tasks took, seconds, infinite if it was lost."""
         group = self._calls[future]
         try:
             envelopes = future.result()
         except LOST as error:
             del self._calls[future]
             self._lost.append((group, error))
-            return 0.0
+            return math.inf
         del self._calls[future]
         for number, envelope in zip(group, envelopes, strict=True):
             self._gathering.put(number, envelope)
