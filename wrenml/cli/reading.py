@@ -18,6 +18,7 @@ from wrenml.monitor.records import Found, Record, read_job
 from wrenml.outcome import Status
 from wrenml.rootkey import load_root_key
 from wrenml.storage import LocalStorage, Storage
+from wrenml.storage.base import is_remote
 
 __all__ = ["Jobs", "View", "is_cancelled", "message"]
 
@@ -117,7 +118,7 @@ class Jobs:
 
     def ids(self, prefix: str = "") -> Iterator[str]:
         """Ids of all jobs, or of those that begin so."""
-        if self.storage.url.startswith("s3://"):
+        if is_remote(self.storage):
             yield from self._ids_in_bucket(prefix)
             return
         for key in self.storage.list(f"jobs/{prefix}"):

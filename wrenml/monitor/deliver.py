@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from hashlib import sha256
+from typing import NamedTuple
 
 from wrenml.errors import WireError
 from wrenml.failures import rebuild
@@ -15,7 +16,7 @@ from wrenml.outcome import Frame, Status
 from wrenml.storage.base import Storage
 from wrenml.wire import Input
 
-__all__ = ["Callbacks", "call_back", "deliver", "locate", "settle_many"]
+__all__ = ["Callbacks", "Delivered", "call_back", "deliver", "locate", "settle_many"]
 
 _log = logging.getLogger("wrenml")
 
@@ -23,12 +24,12 @@ Callbacks = list[tuple[Future[object], Callable[[Future[object]], object]]]
 _WEIGHT = 0.5
 
 
-def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int, float, dict[int, BaseException]]:
-    """Settle the calls of a frame.
+class Delivered(NamedTuple):
+    """What a frame has settled.
 
-    Returns
-    -------
-    callbacks
+    Parameters
+    ----------
+    callbacks : list
         To be called when no lock is held.
     succeeded, failed : int
         How many calls were settled so.
@@ -37,6 +38,16 @@ def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int
     lost : dict of int to exception
         Calls whose outcome says that they may be run again, and why.
     """
+
+    callbacks: Callbacks
+    succeeded: int
+    failed: int
+    seconds: float
+    lost: dict[int, BaseException]
+
+
+def deliver(job: Job, frame: Frame, origin: Origin) -> Delivered:
+    """Settle the calls of a frame."""
     if not frame.has_extras and job.cache is None:
         records = list(frame.records())
         first, stop = records[0][0], records[-1][0] + 1
@@ -70,12 +81,12 @@ def deliver(job: Job, frame: Frame, origin: Origin) -> tuple[Callbacks, int, int
     if job.cache is not None:
         _keep(job, outcomes)
     _count(job, frame, len(outcomes) - failed, failed, nanoseconds)
-    return settle_many(job, outcomes), len(outcomes) - failed, failed, nanoseconds / 1e9, lost
+    return Delivered(settle_many(job, outcomes), len(outcomes) - failed, failed, nanoseconds / 1e9, lost)
 
 
 def _deliver_block(
     job: Job, frame: Frame, origin: Origin, records: list[tuple[int, int, int, int, int, float, int, int, int]]
-) -> tuple[Callbacks, int, int, float, dict[int, BaseException]]:
+) -> Delivered:
     """Settle neighbouring calls that all succeeded and printed nothing: nearly all there ever are."""
     nanoseconds = sum([record[6] for record in records])
     block = Block(records[0][0], [record[8] for record in records], frame.bodies, origin)
@@ -97,7 +108,7 @@ def _deliver_block(
                 else:
                     future.settle_unobserved(block)
         job.condition.notify_all()
-    return callbacks, len(records), 0, nanoseconds / 1e9, {}
+    return Delivered(callbacks, len(records), 0, nanoseconds / 1e9, {})
 
 
 def _count(job: Job, frame: Frame, succeeded: int, failed: int, nanoseconds: int) -> None:

@@ -25,7 +25,7 @@ from wrenml.monitor.state import cancel_token, write_state
 from wrenml.outcome import Frame
 from wrenml.pickling import Unpacker
 from wrenml.retry import part_size
-from wrenml.storage.base import Buffer, Storage
+from wrenml.storage.base import Buffer, Storage, is_remote
 from wrenml.wire import Input, Request, blob_key
 
 __all__ = ["CARRIED_BYTES", "Job", "Origin", "Plan", "Port", "Tally"]
@@ -145,7 +145,7 @@ class Job:
         self.batch = 1
         self.in_flight = 0
         # Of objects in a bucket the first one written counts, and writing takes a while.
-        self.remote = storage.url.startswith("s3:")
+        self.remote = is_remote(storage)
         self.cancelled: set[int] = set()
         self._written = False
         self._writing = threading.Lock()

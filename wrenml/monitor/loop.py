@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from itertools import pairwise
@@ -22,7 +21,6 @@ from wrenml.crew import Crew
 from wrenml.errors import (
     AuthenticationError,
     ExecutorClosedError,
-    StorageError,
     WireError,
     WorkerCrashed,
     WrenmlError,
@@ -33,18 +31,14 @@ from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
 from wrenml.monitor import spending
 from wrenml.monitor.arguments import Chunk
 from wrenml.monitor.deliver import deliver, settle_many
+from wrenml.monitor.dispatcher import Dispatcher
 from wrenml.monitor.job import Job, Origin
 from wrenml.monitor.losing import Losing
-from wrenml.monitor.outcomes import (
-    check_place,
-    known_frames,
-    write_journal,
-)
+from wrenml.monitor.outcomes import check_place, known_frames, write_journal
 from wrenml.monitor.speculating import Speculation
 from wrenml.monitor.telling import Telling
 from wrenml.monitor.writing import Writing, write_job
 from wrenml.outcome import parse_frame
-from wrenml.retry import batch_size, is_short
 from wrenml.storage.base import Buffer
 
 __all__ = ["Monitor"]
@@ -69,11 +63,9 @@ class Monitor:
 
     def __init__(self, invoker: Invoker, workers: int, *, threaded: bool = True) -> None:
         self._invoker = invoker
-        self._workers = workers
         self._threaded = threaded
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
-        self._ready: deque[Job] = deque()
         self._speculations: dict[str, Speculation] = {}
         self._writing = Writing(self._lock)
         self._writers = Crew(_WRITERS, "wrenml-write")
@@ -84,6 +76,7 @@ class Monitor:
         self._asleep = False
         self._idle = threading.Condition(self._lock)
         self._losing = Losing(self._lock, self._telling, self._writers, self._queue, self._end_if_over)
+        self._dispatcher = Dispatcher(invoker, workers, self._losing, self._telling, self._end_if_over, self._give_back)
 
     # For the executor
 
@@ -283,7 +276,7 @@ class Monitor:
             self._dispatch(job)
             for speculation in list(self._speculations.values()):
                 if speculation.due <= time.monotonic():
-                    speculation.look(self._send)
+                    speculation.look(self._dispatcher.send)
         self._telling.tell()
 
     def _patience(self) -> float | None:
@@ -293,90 +286,15 @@ class Monitor:
             self._asleep = due is None
         return None if due is None else max(0.0, due - time.monotonic())
 
-    # Handing out
-
     def _queue(self, job: Job) -> None:
-        # Once at a time, or the job that is added to most often would have most turns.
-        if self._threaded and not job.queued:
-            job.queued = True
-            self._ready.append(job)
-
-    def _dispatch_here(self, job: Job) -> None:
-        """Hand out calls of this job only: it may be one that a call of another one is waiting for."""
-        while job.calls.has_pending and not job.broken and self._invoker.room(deep=False):
-            invocation = job.calls.take(self._size(job))
-            if invocation is not None:
-                self._send(job, invocation)
+        if self._threaded:
+            self._dispatcher.queue(job)
 
     def _dispatch(self, job: Job | None) -> None:
-        if not self._threaded:
-            if job is not None:
-                self._dispatch_here(job)
-            return
-        ready = self._ready
-        passed = 0
-        while ready and passed < len(ready):
-            job = ready[0]
-            if not job.calls.has_pending or job.broken or self._overspent(job):
-                ready.popleft().queued = False
-                continue
-            deep = is_short(call_seconds=job.call_seconds, batch=job.batch)
-            if not self._invoker.room(deep=deep):
-                return
-            window = job.plan.max_in_flight
-            if (window is not None and job.in_flight >= window) or spending.must_wait(job):
-                passed += 1
-            elif (invocation := job.calls.take(self._size(job))) is not None:
-                passed = 0
-                self._send(job, invocation)
-            ready.rotate(-1)
-
-    def _overspent(self, job: Job) -> bool:
-        """Whether what waits of a job may not be sent any more: then it has failed."""
-        cause = spending.refusal(job)
-        if cause is None:
-            return False
-        calls: list[int] = []
-        while (invocation := job.calls.take(job.calls.total)) is not None:
-            job.calls.end(invocation)
-            calls += range(invocation.first, invocation.stop)
-        # They are not stored: that would cost a request for each.
-        self._losing.fail(job, calls, cause)
-        self._telling.note(CallsSettled(job.id, 0, len(calls), 0, 0.0))
-        self._end_if_over(job)
-        return True
-
-    def _size(self, job: Job) -> int:
-        if job.plan.chunksize is not None:
-            return job.plan.chunksize
-        if not self._invoker.batches:
-            return 1
-        workers = min(self._workers, job.plan.max_in_flight or self._workers)
-        job.batch = batch_size(
-            call_seconds=job.call_seconds,
-            last=job.batch,
-            pending=job.calls.pending,
-            workers=workers,
-            closed=job.closed,
-        )
-        return job.batch
-
-    def _send(self, job: Job, invocation: Invocation) -> None:
-        job.in_flight += 1
-        invocation.sent = time.monotonic()
-        try:
-            request = job.request(invocation, self._invoker.carries)
-            self._invoker.invoke(request, job.spec, job.limits(invocation))
-            spending.count_sent(job)
-        except StorageError as error:
-            self._losing.lose(job, invocation, None, error, retry=False)
-        except (OSError, RuntimeError) as error:
-            cause = WorkerCrashed(f"no worker could be started: {error}")
-            self._losing.lose(job, invocation, None, cause, retry=False)
-        except BaseException:  # an interrupt; the calls may be those of another job
-            name = (job.id, invocation.first, invocation.attempt)
-            self._end_request(job, invocation, RequestOver(name, invocation.first))
-            raise
+        if self._threaded:
+            self._dispatcher.dispatch()
+        elif job is not None:
+            self._dispatcher.dispatch_here(job)
 
     # Taking in
 
@@ -397,7 +315,7 @@ class Monitor:
         if arrival.blame:
             self._losing.lose(job, invocation, arrival.suspect, arrival.cause, retry=arrival.retry)
         else:
-            self._end_request(job, invocation, RequestOver(arrival.name, invocation.first))
+            self._give_back(job, invocation)
 
     def _settle(self, job: Job, invocation: Invocation, arrival: FrameArrived) -> None:
         try:
@@ -413,14 +331,21 @@ class Monitor:
         origin = Origin(frame, stored.key, stored.start)
         if frame.attempt > 1 and not job.remote:
             write_journal(job, frame)
-        callbacks, succeeded, failed, seconds, lost = deliver(job, frame, origin)
-        self._telling.owe(callbacks)
-        if succeeded or failed:
-            self._telling.note(CallsSettled(job.id, succeeded, failed, 0, seconds, spending.spent(job)))
+        made = deliver(job, frame, origin)
+        self._telling.owe(made.callbacks)
+        settled = made.succeeded + made.failed
+        if settled:
+            self._telling.note(CallsSettled(job.id, made.succeeded, made.failed, 0, made.seconds, spending.spent(job)))
             if job.id in self._speculations:
-                self._speculations[job.id].took(seconds, succeeded + failed)
-        for call, cause in lost.items():
+                self._speculations[job.id].took(made.seconds, settled)
+        for call, cause in made.lost.items():
             self._losing.lose_call(job, invocation, call, cause)
+
+    def _give_back(self, job: Job, invocation: Invocation) -> None:
+        """End an invocation that has done nothing."""
+        self._end_request(
+            job, invocation, RequestOver((job.id, invocation.first, invocation.attempt), invocation.first)
+        )
 
     def _end_request(self, job: Job, invocation: Invocation, over: RequestOver) -> None:
         if over.next_call < invocation.stop and job.calls.give_back(invocation, over.next_call):

@@ -168,9 +168,9 @@ class Losing:
             if found is None:
                 self._deliver_made(job, made, known)
             else:
-                callbacks, succeeded, failed, seconds, _ = deliver(job, found.frame, found)
-                self._telling.owe(callbacks)
-                self._telling.note(CallsSettled(job.id, succeeded, failed, 0, seconds))
+                there = deliver(job, found.frame, found)
+                self._telling.owe(there.callbacks)
+                self._telling.note(CallsSettled(job.id, there.succeeded, there.failed, 0, there.seconds))
             self._look(job)
         self._telling.tell()
 
@@ -181,9 +181,9 @@ class Losing:
     def _deliver_made(self, job: Job, made: ClientFrame, commit: Commit) -> None:
         key = auth.label_key(job.key, CLIENT)
         frame = parse_frame(made.data, job.id, lambda first, attempt: auth.invocation_key(key, first, attempt))
-        callbacks, succeeded, failed, _, _ = deliver(job, frame, Origin(frame, commit.key, commit.start))
-        self._telling.owe(callbacks)
-        self._telling.note(CallsSettled(job.id, succeeded, failed, 0, 0.0))
+        settled = deliver(job, frame, Origin(frame, commit.key, commit.start))
+        self._telling.owe(settled.callbacks)
+        self._telling.note(CallsSettled(job.id, settled.succeeded, settled.failed, 0, 0.0))
 
     def fail(self, job: Job, calls: Iterable[int], error: WrenmlError) -> None:
         """Settle calls without storing that."""

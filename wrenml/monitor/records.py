@@ -22,7 +22,7 @@ from wrenml.monitor.outcomes import CANCELLED, CLIENT, JOURNAL
 from wrenml.monitor.state import read_state
 from wrenml.outcome import Frame, Outcome, Status, Timings, parse_frame, read_frame
 from wrenml.processes import is_alive
-from wrenml.storage.base import IN_MEMORY, Buffer, Storage
+from wrenml.storage.base import IN_MEMORY, Buffer, Storage, is_remote
 from wrenml.wire import outcome_prefix
 
 __all__ = ["Found", "Record", "frames_of", "output_of", "read_arguments", "read_job", "read_outcomes"]
@@ -115,7 +115,7 @@ def read_outcomes(storage: Storage, record: Record) -> None:
     """Read the outcomes that are there now; where a call has several, the one that its client went by."""
     job = record.manifest.job
     journal: dict[int, int] = {}
-    remote = storage.url.startswith("s3:")
+    remote = is_remote(storage)
     if remote:
         for call in read_state(storage, record.key, job):
             record.found[call] = _cancelled(call)

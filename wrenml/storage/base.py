@@ -36,6 +36,7 @@ __all__ = [
     "commit_object",
     "frame_size",
     "get_or_none",
+    "is_remote",
     "object_frames",
     "outcomes",
     "size_of",
@@ -265,6 +266,11 @@ def object_frames(storage: Objects, keys: Iterable[str]) -> Iterator[tuple[str, 
         frame = get_or_none(storage, key)
         if frame is not None:
             yield key, 0, frame
+
+
+def is_remote(storage: Objects) -> bool:
+    """Whether each verb is a request that takes a while and costs money."""
+    return storage.url.startswith("s3:")
 
 
 def get_or_none(storage: Objects, key: str) -> Buffer | None:
