@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from wrenml.executor import Executor
 
-__all__ = ["FLOATS", "Shard", "Stored", "checked_weights", "cut", "read", "weighted"]
+__all__ = ["FLOATS", "Shard", "Stored", "checked", "checked_weights", "cut", "read", "weighted"]
 
 FLOATS = (np.float64, np.float32)
 
@@ -147,16 +147,28 @@ def read(given: Iterable[Any]) -> Iterable[Shard]:
     """
     width = None
     for number, parts in enumerate(given):
-        try:
-            X, y, *rest = parts
-            X = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False)
-            y = np.asarray(y).reshape(-1)
-            check_consistent_length(X, y)
-            check_classification_targets(y)
-            shard = weighted(Shard(X, y, checked_weights(rest[0] if rest else None, X)))
-        except ValueError as error:
-            raise ValueError(f"shard {number}: {error}") from error
-        if width not in (None, X.shape[1]):
-            raise ValueError(f"shard {number}: X has {X.shape[1]} features, but shard 0 has {width} features")
-        width = X.shape[1]
-        yield shard if not sparse.issparse(shard.X) else Shard(shard.X.tocsr(), shard.y, shard.weights)
+        shard = checked(number, parts)
+        if width not in (None, shard.X.shape[1]):
+            raise ValueError(f"shard {number}: X has {shard.X.shape[1]} features, but shard 0 has {width} features")
+        width = shard.X.shape[1]
+        yield shard
+
+
+def checked(number: int, parts: Any) -> Shard:
+    """Check a shard: X and y, and the weights of its rows, if there are any.
+
+    Raises
+    ------
+    ValueError
+        If it is empty or not valid; it names the shard by its number.
+    """
+    try:
+        X, y, *rest = parts
+        X = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False)
+        y = np.asarray(y).reshape(-1)
+        check_consistent_length(X, y)
+        check_classification_targets(y)
+        shard = weighted(Shard(X, y, checked_weights(rest[0] if rest else None, X)))
+    except ValueError as error:
+        raise ValueError(f"shard {number}: {error}") from error
+    return shard if not sparse.issparse(shard.X) else Shard(shard.X.tocsr(), shard.y, shard.weights)
