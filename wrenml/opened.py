@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 from wrenml.errors import ConfigError
 from wrenml.futures import Future
 from wrenml.monitor.job import Job
+from wrenml.observe import LARGE_ARGUMENT, warn_repeated_argument
 from wrenml.options import Options
 from wrenml.session import Session
+from wrenml.storage.base import Buffer, size_of
 
 __all__ = ["OpenJobs", "check_callable", "name_of"]
 
 R = TypeVar("R")
 
 _OPEN_JOBS = 16
+_REPEATED = 5  # calls that bring the same data before that is worth a warning
 
 
 class OpenJobs:
@@ -37,6 +40,7 @@ class OpenJobs:
         self._options = options
         self._make = make
         self._jobs: dict[tuple[bytes, str, str], Job] = {}
+        self._large: dict[bytes, int] = {}
         self._lock = threading.RLock()  # inline, a call may add calls
 
     def call(self, fn: Callable[..., R], item: object, applied: str, options: Options | None = None) -> Future[R]:
@@ -62,7 +66,7 @@ class OpenJobs:
         session.check_open()
         check_callable(fn, item)
         seen: dict[tuple[str, int], Future[object]] = {}
-        packer = session.packer(seen)
+        packer = session.packer(seen, self._put)
         own = self._options if options is None else options
         with packer.snapshot():
             function = session.pack_function(fn, packer, own)
@@ -84,6 +88,14 @@ class OpenJobs:
             cast("dict[int, Future[object]]", job.futures)[job.calls.total] = future
             session.add_calls(job, packed, seen, close=False, items=[item])
         return cast("Future[R]", future)
+
+    def _put(self, digest: bytes, data: Sequence[Buffer]) -> None:
+        self._session.put_blob(digest.hex(), data)
+        size = size_of(data)
+        if size >= LARGE_ARGUMENT:
+            times = self._large[digest] = self._large.get(digest, 0) + 1
+            if times == _REPEATED:
+                warn_repeated_argument(size, times)
 
     def _keep(self, key: tuple[bytes, str, str], job: Job) -> None:
         replaced = self._jobs.pop(key, None)

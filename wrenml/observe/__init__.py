@@ -12,12 +12,21 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from wrenml.events import Hook
-from wrenml.observe.log import Log, warn_large_function
+from wrenml.observe.log import LARGE_ARGUMENT, Log, warn_large_function, warn_repeated_argument
 from wrenml.observe.progress import Progress
 from wrenml.observe.screen import Screen
 from wrenml.observe.text import plural
 
-__all__ = ["Log", "Progress", "Screen", "say_backend", "standard_hooks", "warn_large_function"]
+__all__ = [
+    "LARGE_ARGUMENT",
+    "Log",
+    "Progress",
+    "Screen",
+    "say_backend",
+    "standard_hooks",
+    "warn_large_function",
+    "warn_repeated_argument",
+]
 
 _OFF = frozenset({"0", "false", "no", "off"})
 

@@ -7,9 +7,12 @@ import logging
 from wrenml.events import CallsRetried, CallsSettled, Event, JobStarted
 from wrenml.observe.text import plural
 
-__all__ = ["Log", "warn_large_function"]
+__all__ = ["LARGE_ARGUMENT", "Log", "warn_large_function", "warn_repeated_argument"]
 
 _log = logging.getLogger("wrenml")
+
+LARGE_ARGUMENT = 10_000_000
+"""Bytes of data that are worth being put once."""
 
 _LARGE_FUNCTION = 10_000_000  # bytes
 _SHORT_CALL = 0.2  # seconds
@@ -85,3 +88,21 @@ def warn_large_function(name: str, size: int) -> None:
             "executor.put(data) as an argument.",
             name, size / 1e6,
         )  # fmt: skip
+
+
+def warn_repeated_argument(size: int, times: int) -> None:
+    """Warn where one call after another brings the same large data.
+
+    Parameters
+    ----------
+    size : int
+        Bytes of the data.
+    times : int
+        How many calls have brought it.
+    """
+    _log.warning(
+        "wrenml: the same %.0f MB of data have come with %d calls. They are stored once, but read from end to end for "
+        "each call, to see that they are the same. Put them once, and pass what stands for them: "
+        "data = executor.put(data); or give all calls to one map().",
+        size / 1e6, times,
+    )  # fmt: skip
