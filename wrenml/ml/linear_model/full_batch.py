@@ -1,0 +1,172 @@
+"""Linear classifiers learned by the gradient of all rows: L-BFGS here, each evaluation a round over the shards."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Final, Self
+
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+
+from wrenml.ml.linear_model.checkpoints import Checkpoint
+from wrenml.ml.linear_model.entering import Entered, entered
+from wrenml.ml.linear_model.gradients import Answer, Gradient, joined, n_problems, parted
+from wrenml.ml.linear_model.learning import Learning
+from wrenml.ml.linear_model.linear import LinearClassifier
+from wrenml.ml.linear_model.settings import check_choices
+from wrenml.ml.model_selection.engine import planned
+
+__all__ = ["FullBatch", "summed"]
+
+# scikit-learn's for its own L-BFGS, so that both go the same way.
+_LINE_SEARCH: Final = 50
+_LEAST_DECREASE: Final = 64 * np.finfo(float).eps
+_OUT_OF_ITERATIONS: Final = 1
+
+
+class _Stopped(Exception):
+    """The callback wants no more."""
+
+
+def summed(answers: list[Answer]) -> Answer:
+    """Return the sum of the shards' losses and gradients, in their order."""
+    total, vector = answers[0].loss, answers[0].vector.copy()
+    for answer in answers[1:]:
+        total += answer.loss
+        vector += answer.vector
+    return Answer(total, vector)
+
+
+class FullBatch(LinearClassifier):
+    """What learning by full batches shares; see `LogisticRegression`."""
+
+    # What subclasses say
+
+    def _loss(self) -> str:
+        raise NotImplementedError
+
+    def _penalised_intercept(self) -> float:
+        """Return the factor by which squares of intercepts are penalised, beside those of coefficients."""
+        return 0.0
+
+    # Learning
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from rows, from shards, or from a data set in shards.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n, n_features), iterable of (X, y), or ShardedDataset
+            Rows; or shards, (X, y) or (X, y, sample_weight), taken one at a time; or a data set, whose shards the
+            workers read themselves.
+        y : array of shape (n,), optional
+            Labels, for rows only.
+        sample_weight : array of shape (n,), optional
+            How much rows count, for rows only.
+
+        Returns
+        -------
+        estimator
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If data or a parameter is not valid; what is wrong with a shard names its number.
+        """
+        self._check_parameters()
+        plan = planned(self.executor, "fit", self, None)
+        data = entered(self, plan, X, y, sample_weight, None)
+        problems = n_problems(data.survey.classes)
+        start = self._start(data, problems)
+        weights = data.survey.class_weights(self.class_weight)
+        task = Gradient(self._loss(), data.survey.classes, weights, self.fit_intercept)
+        checkpoint = None
+        if self.checkpoint is not None:
+            checkpoint = Checkpoint.of(plan.executor, self.checkpoint, task, data.keys)
+        learning = Learning(
+            plan, data.shards, task, combine=summed, problems=problems, checkpoint=checkpoint, callback=self.callback
+        )
+        size = float((data.survey.weights if weights is None else data.survey.weights * weights).sum())
+        self.classes_ = data.survey.classes
+        objective = _Objective(learning, problems, size, 1 / (self.C * size), self._penalised_intercept())
+        self._minimise(learning, objective, start)
+        return self
+
+    def _check_parameters(self) -> None:
+        check_choices(self, ("n_shards", "max_iter"))
+        for name in ("C", "tol"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float | np.number) or not value > 0:
+                raise ValueError(f"{name}={value!r}: give a number above 0")
+
+    def _start(self, data: Entered, problems: int) -> Any:
+        """Return the model that learning begins with, as a vector."""
+        known = getattr(self, "classes_", None)
+        shape = (problems, data.survey.n_features)
+        if not self.warm_start or not np.array_equal(known, data.survey.classes) or self.coef_.shape != shape:
+            return np.zeros(problems * (data.survey.n_features + 1))
+        return joined(self.coef_, self.intercept_ if self.fit_intercept else np.zeros(problems))
+
+    def _minimise(self, learning: Learning, objective: _Objective, start: Any) -> None:
+        options = {"maxiter": self.max_iter, "maxls": _LINE_SEARCH, "gtol": self.tol, "ftol": _LEAST_DECREASE}
+        try:
+            found = minimize(objective, start, method="L-BFGS-B", jac=True, options=options)
+        except _Stopped:
+            best, iterations = objective.best, objective.evaluations
+        else:
+            best, iterations = found.x, found.nit
+            if found.status == _OUT_OF_ITERATIONS:
+                warnings.warn(
+                    f"{type(self).__name__} did not converge in max_iter={self.max_iter} iterations; scaling the data "
+                    "makes it faster",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
+        coef, intercept = parted(best, n_problems(self.classes_))
+        self.coef_, self.intercept_ = coef.copy(), intercept.copy()
+        self.n_iter_ = int(iterations)
+        self.history_ = learning.history
+
+
+class _Objective:
+    """What L-BFGS is to make small: the mean loss and the penalty, and their gradient.
+
+    Parameters
+    ----------
+    learning : Learning
+        Asks the shards.
+    problems : int
+        Rows of the coefficients.
+    size : float
+        Sum of the rows' weights.
+    strength : float
+        Of the penalty on half the squares.
+    on_intercept : float
+        How much more, or less, squares of intercepts are penalised.
+    """
+
+    def __init__(self, learning: Learning, problems: int, size: float, strength: float, on_intercept: float) -> None:
+        self.best: Any = None
+        self.evaluations = 0
+        self._lowest = np.inf
+        self._learning = learning
+        self._problems = problems
+        self._size = size
+        self._strength = strength
+        self._on_intercept = on_intercept
+
+    def __call__(self, vector: Any) -> tuple[float, Any]:
+        penalised = vector.reshape(self._problems, -1) * self._strength
+        penalised[:, -1] *= self._on_intercept
+        penalty = 0.5 * float(penalised.ravel() @ vector)
+
+        answer = self._learning.round(vector, lambda answer: answer.loss / self._size + penalty)
+        value = self._learning.history[-1].loss
+        self.evaluations += 1
+        if value < self._lowest:
+            self._lowest, self.best = value, vector.copy()
+        if self._learning.stopped:
+            raise _Stopped
+        return value, answer.vector / self._size + penalised.ravel()
