@@ -5,6 +5,7 @@
     WrenmlError
     ├── ConfigError (ValueError)            a setting, option or argument that cannot be meant
     │   └── UnknownOptionError (TypeError)
+    ├── DataError (ValueError)              data that is malformed, changed or does not fit together
     ├── StorageError
     │   ├── KeyNotFoundError (FileNotFoundError)
     │   ├── AccessDeniedError (PermissionError)
@@ -53,6 +54,7 @@ __all__ = [
     "ConfigError",
     "CostLimitReached",
     "CredentialsExpiredError",
+    "DataError",
     "ExecutorClosedError",
     "FunctionNotSerializable",
     "InitializerFailed",
@@ -93,6 +95,10 @@ class ConfigError(WrenmlError, ValueError):
 
 class UnknownOptionError(ConfigError, TypeError):
     """There is no option of that name."""
+
+
+class DataError(WrenmlError, ValueError):
+    """A file or shard of data is not what it should be."""
 
 
 class StorageError(WrenmlError):

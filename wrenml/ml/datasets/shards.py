@@ -1,0 +1,160 @@
+"""Shards of a data set, read and checked where they are used."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import file_digest, sha256
+from typing import Any
+
+from scipy import sparse
+
+from wrenml.errors import DataError, KeyNotFoundError
+from wrenml.ml.datasets.archive import array_in, arrays_in
+from wrenml.ml.datasets.manifest import Record, Stored
+from wrenml.ml.datasets.places import opened, path_of
+from wrenml.ml.datasets.selection import Choice, chosen
+
+__all__ = ["DatasetShard"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetShard:
+    """A shard, or some of its rows: a few hundred bytes that travel, and read the rows where they are needed.
+
+    Parameters
+    ----------
+    url : str
+        Of the data set.
+    number : int
+        Of the shard in it.
+    kind : str
+        ``"dense"``, ``"sparse"`` or ``"lines"``.
+    record : Record
+        What the manifest says about it.
+    choices : tuple of Choice
+        Which rows. Default: all.
+    """
+
+    url: str
+    number: int
+    kind: str
+    record: Record
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows are meant."""
+        return len(self.choices[-1]) if self.choices else self.record.rows
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the whole shard has, as it is stored."""
+        return self.record.size
+
+    def load(self) -> tuple[Any, Any]:
+        """Read the rows.
+
+        A file of this machine is mapped, not read: what is written to the arrays stays in this process. Its digest is
+        checked once, and again when the file has changed.
+
+        Returns
+        -------
+        X : ndarray or csr matrix of shape (n, n_features), or list of str
+            Features or lines.
+        y : ndarray of shape (n,), or None
+            Labels.
+
+        Raises
+        ------
+        KeyNotFoundError
+            The shard is not there.
+        DataError
+            It is not what was written.
+        """
+        whole = self._whole()
+        if not self.choices:
+            return whole
+        rows = chosen(self.record.rows, self.choices)
+        X, y = whole
+        X = [X[row] for row in rows] if self.kind == "lines" else X[rows]
+        return X, None if y is None else y[rows]
+
+    def check(self) -> None:
+        """Read all of it and compare rows and digests, also of what was checked before.
+
+        Raises
+        ------
+        KeyNotFoundError
+            The shard is not there.
+        DataError
+            It is not what was written.
+        """
+        storage = opened(self.url)
+        for file in self.record.files:
+            self._compare(file, sha256(self._bytes(storage, file)).hexdigest())
+        X, _ = self._whole()
+        found = len(X) if self.kind == "lines" else X.shape[0]
+        if found != self.record.rows:
+            raise DataError(
+                f"shard {self.number}, {self.url}, has {found:,} rows, and the manifest says {self.record.rows:,}: "
+                "write the data set again."
+            )
+
+    def _whole(self) -> tuple[Any, Any]:
+        storage = opened(self.url)
+        first, *others = [self._checked(storage, file) for file in self.record.files]
+        if self.kind == "lines":
+            return str(first, "utf-8").split("\n")[:-1], array_in(others[0]) if others else None
+        arrays = arrays_in(first)
+        if self.kind == "dense":
+            return arrays["X"], arrays.get("y")
+        kind = sparse.csr_array if "_is_array" in arrays else sparse.csr_matrix
+        parts = (arrays["data"], arrays["indices"], arrays["indptr"])
+        return kind(parts, shape=tuple(arrays["shape"].tolist())), arrays.get("y")
+
+    def _checked(self, storage: Any, file: Stored) -> memoryview:
+        path = path_of(self.url, file.name)
+        found = None if path is None else _digest_of(path)
+        data = self._bytes(storage, file)
+        self._compare(file, found or sha256(data).hexdigest())
+        # Small ones come as bytes, which arrays could not be written to.
+        return data if not data.readonly else memoryview(bytearray(data))
+
+    def _bytes(self, storage: Any, file: Stored) -> memoryview:
+        try:
+            data = memoryview(storage.get(file.name))
+        except KeyNotFoundError as error:
+            raise KeyNotFoundError(
+                f"shard {self.number} is missing: {self.url}/{file.name}. It was deleted, or the data set was written "
+                "again meanwhile: open it again, or write it again."
+            ) from error
+        if data.nbytes != file.size:
+            raise DataError(
+                f"shard {self.number}, {self.url}/{file.name}, has {data.nbytes:,} bytes instead of {file.size:,}: it "
+                "was truncated or changed. Write the data set again."
+            )
+        return data
+
+    def _compare(self, file: Stored, digest: str) -> None:
+        if digest != file.sha256:
+            raise DataError(
+                f"shard {self.number}, {self.url}/{file.name}, was changed after it was written: its SHA-256 is "
+                f"{digest} instead of {file.sha256}. Write the data set again."
+            )
+
+
+def _digest_of(path: str) -> str | None:
+    """Return the digest of a file, computed once while it is the same; None if it cannot be read."""
+    try:
+        found = os.stat(path)
+        return _computed(path, found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns, found.st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=1 << 14)
+def _computed(path: str, *_identity: int) -> str:
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
