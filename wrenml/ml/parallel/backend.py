@@ -87,6 +87,10 @@ class WrenmlBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib ships 
             return workers
         return min(n_jobs, workers) if n_jobs > 0 else max(workers + 1 + n_jobs, 1)
 
+    def lanes(self, n_jobs: int | None) -> int:
+        """How many packs of tasks run at a time, for a `Parallel` of so many jobs."""
+        return self.effective_n_jobs(n_jobs)
+
     def configure(
         self,
         n_jobs: int | None = 1,
@@ -148,7 +152,7 @@ class WrenmlBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib ships 
         """
         dispatcher = self._dispatchers.get(callback.parallel)
         if dispatcher is None or dispatcher.ended:
-            lanes = self.effective_n_jobs(callback.parallel.n_jobs)
+            lanes = self.lanes(callback.parallel.n_jobs)
             dispatcher = Dispatcher(self.executor, lanes, self.inner_max_num_threads, self._pace, self._cost)
             self._dispatchers[callback.parallel] = dispatcher
         dispatcher.submit(func, callback)

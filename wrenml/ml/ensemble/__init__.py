@@ -1,0 +1,26 @@
+"""scikit-learn's ensembles, grown by the workers of an executor: bit for bit the same, however many workers there are.
+
+::
+
+    fit ──▶ scikit-learn's fit ──joblib──▶ wrenml.ml.parallel ──▶ packs of trees, by measured time ──▶ estimators_
+            checks, weights, seeds         X and y stored once      (workers)
+"""
+
+from __future__ import annotations
+
+from wrenml.ml.ensemble.bagging import BaggingClassifier, BaggingRegressor
+from wrenml.ml.ensemble.forests import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+
+__all__ = [
+    "BaggingClassifier",
+    "BaggingRegressor",
+    "ExtraTreesClassifier",
+    "ExtraTreesRegressor",
+    "RandomForestClassifier",
+    "RandomForestRegressor",
+]

@@ -1,0 +1,94 @@
+"""Forests: scikit-learn's, whose trees are grown by workers."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import sklearn.ensemble as theirs
+
+from wrenml.ml.ensemble.workers import on_workers, with_executor
+from wrenml.ml.parallel import WrenmlBackend
+
+__all__ = ["ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifier", "RandomForestRegressor"]
+
+
+class Forest:
+    """`fit` of a forest, on workers: to be inherited from before a forest of scikit-learn."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Grow the trees.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n, n_features)
+            Features; stored once, as 32 bit floats.
+        y : array of shape (n,) or (n, n_outputs)
+            Labels or numbers.
+        sample_weight : array of shape (n,), optional
+            As in scikit-learn.
+
+        Returns
+        -------
+        Forest
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            scikit-learn's.
+        ConfigError
+            If `executor` is none.
+        """
+        with on_workers(WrenmlBackend(executor=self.executor)):  # type: ignore[attr-defined]
+            return super().fit(X, y, sample_weight)  # type: ignore[misc,no-any-return]
+
+
+@with_executor
+class RandomForestClassifier(Forest, theirs.RandomForestClassifier):  # type: ignore[misc]  # scikit-learn has no types
+    """scikit-learn's `RandomForestClassifier`, whose trees are grown by the workers of an executor.
+
+    All parameters, attributes and numbers are scikit-learn's.
+
+    Parameters
+    ----------
+    n_jobs : int, optional
+        How many packs of trees are grown at a time. Default: as many as there are workers. For predicting, which is
+        done here, it is scikit-learn's.
+    executor : Executor, optional
+        Where. Default: `wrenml.default_executor`.
+    others
+        As in scikit-learn.
+    """
+
+
+@with_executor
+class RandomForestRegressor(Forest, theirs.RandomForestRegressor):  # type: ignore[misc]
+    """scikit-learn's `RandomForestRegressor`, whose trees are grown by the workers of an executor.
+
+    Parameters
+    ----------
+    n_jobs, executor, others
+        As for `RandomForestClassifier`.
+    """
+
+
+@with_executor
+class ExtraTreesClassifier(Forest, theirs.ExtraTreesClassifier):  # type: ignore[misc]
+    """scikit-learn's `ExtraTreesClassifier`, whose trees are grown by the workers of an executor.
+
+    Parameters
+    ----------
+    n_jobs, executor, others
+        As for `RandomForestClassifier`.
+    """
+
+
+@with_executor
+class ExtraTreesRegressor(Forest, theirs.ExtraTreesRegressor):  # type: ignore[misc]
+    """scikit-learn's `ExtraTreesRegressor`, whose trees are grown by the workers of an executor.
+
+    Parameters
+    ----------
+    n_jobs, executor, others
+        As for `RandomForestClassifier`.
+    """
