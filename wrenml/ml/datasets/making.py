@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from wrenml.errors import ConfigError, DataError
-from wrenml.ml.datasets.manifest import Manifest
+from wrenml.ml.datasets.manifest import Manifest, Written
+from wrenml.ml.datasets.places import opened
 from wrenml.ml.datasets.writing import check_free, finish, write_shard
 
 __all__ = ["check_size", "made", "slices"]
@@ -30,11 +31,16 @@ def made(url: str, shards: Iterable[Any], *, overwrite: bool) -> Manifest:
         Replace what is there.
     """
     check_free(url, overwrite=overwrite)
-    written = (
-        write_shard(url, number, *(shard if isinstance(shard, tuple) else (shard, None)))
-        for number, shard in enumerate(shards)
-    )
-    return finish(url, written, overwrite=overwrite)
+    written: list[Written] = []
+    try:
+        for number, shard in enumerate(shards):
+            written.append(write_shard(url, number, *(shard if isinstance(shard, tuple) else (shard, None))))
+        return finish(url, written, overwrite=overwrite)
+    except BaseException:
+        # What is to be overwritten may have files of the same content; they go when it is.
+        if not overwrite:
+            opened(url).delete([file.name for one in written for file in one.record.files])
+        raise
 
 
 def slices(X: Any, y: Any, rows: int | None) -> Iterator[tuple[Any, Any]]:
