@@ -56,7 +56,11 @@ class Flight:
         """The call after the last."""
         return self.request.first + self.request.count
 
+    @property
+    def parts(self) -> range:
+        """The first calls of its parts."""
+        return range(self.request.first, self.stop, max(1, self.request.part))
+
     def part_of(self, call: int) -> int:
         """The first call of the part that a call belongs to."""
-        first, size = self.request.first, max(1, self.request.part)
-        return call - (call - first) % size
+        return call - (call - self.request.first) % self.parts.step

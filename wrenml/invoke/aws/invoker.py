@@ -177,6 +177,7 @@ class AwsInvoker:
             first = part not in flight.refused
             flight.refused.add(part)
             self._watch_of(flight).expect(flight, part)
+            self._watching.notify()
         self._readers.run(partial(self._read if first else self._remove, flight, part, key))
 
     def finish(self, name: Name) -> bool:
@@ -287,7 +288,7 @@ class AwsInvoker:
                 self._forget(flight)
                 self._tell(_loss(flight))
             watch.pace.looked(pages, len(found), len(watch.flights), time.monotonic())
-            if not watch.missing and self._watches.get(job) is watch:
+            if watch.over and self._watches.get(job) is watch:
                 del self._watches[job]
         for flight, part, key in found:
             self._readers.run(partial(self._read, flight, part, key))

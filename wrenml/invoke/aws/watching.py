@@ -37,7 +37,7 @@ class JobWatch:
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
         self._missing: dict[int, Flight] = {}
-        self._behind: dict[int, list[Flight]] = {}  # invocations that have a backup
+        self._behind: dict[int, list[Flight]] = {}  # invocations that have a backup, until that is dropped
         self._reading: set[int] = set()
 
     @property
@@ -50,24 +50,32 @@ class JobWatch:
         """How many parts have not come."""
         return len(self._missing)
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing is waited for: neither a part, nor how a backup ends."""
+        return not (self._missing or self._behind)
+
     def add(self, flight: Flight) -> None:
         """Wait for a flight's parts."""
-        size = max(1, flight.request.part)
-        flight.missing = set(range(flight.request.first, flight.stop, size))
-        for part in flight.missing:
+        flight.missing = set(flight.parts)
+        for part in flight.parts:
             if part in self._missing:
                 self._behind.setdefault(part, []).append(self._missing[part])
             self._missing[part] = flight
 
     def drop(self, flight: Flight) -> None:
-        """Wait for none of a flight's parts any more."""
-        for part in flight.missing:
-            if self._missing.get(part) is flight:
-                del self._missing[part]
-                self._reading.discard(part)
-                others = [one for one in self._behind.pop(part, ()) if not one.over]
-                if others:  # what it was a backup of may still come
-                    self._missing[part] = others[0]
+        """Wait for none of a flight's parts any more, but for those of what it was a backup of."""
+        for part in flight.parts:
+            self._reading.discard(part)
+            behind = self._behind.get(part, [])
+            if flight in behind:
+                behind.remove(flight)
+            elif self._missing.get(part, flight) is flight:
+                self._missing.pop(part, None)
+                if behind:
+                    self._missing[part] = behind.pop()
+            if not behind:
+                self._behind.pop(part, None)
 
     def arrived(self, flight: Flight, part: int) -> bool:
         """Take note that a part was read; True if that was the flight's last."""
@@ -75,14 +83,12 @@ class JobWatch:
         if self._missing.get(part) is flight:
             del self._missing[part]
         flight.missing.discard(part)
-        for other in self._behind.pop(part, ()):
-            other.missing.discard(part)
         return not flight.missing
 
     def expect(self, flight: Flight, part: int) -> None:
         """Wait for a part again, which is being read once more."""
         flight.missing.add(part)
-        self._missing[part] = flight
+        self._missing.setdefault(part, flight)
         self._reading.add(part)
 
     def again(self, part: int) -> None:
