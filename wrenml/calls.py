@@ -28,11 +28,17 @@ class Invocation:
     attempt: int
     sent: float = 0.0  # monotonic seconds
     gone: set[int] | None = None  # calls that were lost one by one, and are this invocation's no longer
+    backed: bool = False  # whether a backup of it was started, under the next attempt number
 
     @property
     def stop(self) -> int:
         """The call after the last."""
         return self.first + self.count
+
+    @property
+    def next_attempt(self) -> int:
+        """The number under which its calls are started again: no two attempts at a call share one, nor a key."""
+        return self.attempt + 1 + self.backed
 
 
 class Losses(NamedTuple):
@@ -195,11 +201,12 @@ class Calls:
         return left
 
     def back_up(self, invocation: Invocation) -> Invocation | None:
-        """Start the calls of an invocation a second time; None if that was done already."""
-        name = (invocation.first, invocation.attempt + 1)
-        if name in self._in_flight or (invocation.first, invocation.attempt - 1) in self._in_flight:
+        """Start the calls of an invocation a second time; None if that was done already, of all or of some of them."""
+        if invocation.backed or invocation.gone or (invocation.first, invocation.attempt - 1) in self._in_flight:
             return None
-        backup = self._in_flight[name] = Invocation(invocation.first, invocation.count, invocation.attempt + 1)
+        backup = Invocation(invocation.first, invocation.count, invocation.next_attempt)
+        self._in_flight[backup.first, backup.attempt] = backup
+        invocation.backed = True
         self._backups += 1
         return backup
 
@@ -230,13 +237,13 @@ class Calls:
             if self._blame[call] > self._infra_retries:
                 return False
         self.retried += 1
-        self._pending.append((call, 1, invocation.attempt + 1, blame))
+        self._pending.append((call, 1, invocation.next_attempt, blame))
         return True
 
     def give_back(self, invocation: Invocation, first: int) -> int:
         """Make the calls of an invocation from `first` on pending again, blaming nobody; return how many."""
         again = [call for call in self._left(invocation) if call >= first]
-        self._requeue(again, invocation.attempt + 1, alone=False)
+        self._requeue(again, invocation.next_attempt, alone=False)
         invocation.count = max(0, min(first, invocation.stop) - invocation.first)
         return len(again)
 
@@ -267,10 +274,10 @@ class Calls:
         innocent = [call for call in again if call != suspect]
         guilty = [call for call in again if call == suspect]
         self.retried += len(again)
-        self._requeue(innocent, invocation.attempt + 1, alone=False)
+        self._requeue(innocent, invocation.next_attempt, alone=False)
         # Behind the others: a call that kills workers must not hold up calls that do not.
         for call in guilty:
-            self._pending.append((call, 1, invocation.attempt + 1, True))
+            self._pending.append((call, 1, invocation.next_attempt, True))
         return Losses(tuple(again), tuple(given_up))
 
     def attempts_blamed(self, call: int) -> int:

@@ -135,3 +135,29 @@ def test_a_backup_takes_the_place_of_what_it_backs() -> None:
     assert calls.owes(backup)
     assert calls.lost(backup, None).again == (0, 1)
     assert taken(calls, 2).attempt == 3
+
+
+def test_the_number_of_a_backup_that_was_lost_is_not_given_again() -> None:
+    calls = Calls()
+    calls.add(2)
+    first = taken(calls, 2)
+    backup = calls.back_up(first)
+    assert backup is not None
+    assert calls.lost(backup, None) == ((), ())
+
+    assert calls.back_up(first) is None
+    assert calls.lose(first, 0, blame=False)
+    assert calls.lost(first, None).again == (1,)
+
+    assert [(one.first, one.attempt) for one in (taken(calls, 1), taken(calls, 1))] == [(1, 3), (0, 3)]
+
+
+def test_calls_of_which_some_are_run_again_already_get_no_backup() -> None:
+    calls = Calls()
+    calls.add(2)
+    first = taken(calls, 2)
+    assert calls.lose(first, 0, blame=False)
+
+    assert calls.back_up(first) is None
+    assert calls.find(0, 2) is None
+    assert taken(calls, 2).attempt == 2
