@@ -15,6 +15,7 @@ from wrenml.ml.ensemble.forests import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from wrenml.ml.ensemble.merging import merge_forests
 
 __all__ = [
     "BaggingClassifier",
@@ -23,4 +24,5 @@ __all__ = [
     "ExtraTreesRegressor",
     "RandomForestClassifier",
     "RandomForestRegressor",
+    "merge_forests",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import sklearn.ensemble as theirs
+from sklearn.base import clone
 
+from wrenml.ml.ensemble.growing import grown
 from wrenml.ml.ensemble.workers import on_workers, with_executor
 from wrenml.ml.parallel import WrenmlBackend
 
@@ -41,6 +44,37 @@ class Forest:
         """
         with on_workers(WrenmlBackend(executor=self.executor)):  # type: ignore[attr-defined]
             return super().fit(X, y, sample_weight)  # type: ignore[misc,no-any-return]
+
+    def fit_shards(self, shards: Iterable[Any]) -> Self:
+        """Grow a forest on each shard, and merge them: each tree has seen one shard only.
+
+        It is `merge_forests` of scikit-learn's forests on the shards. Together they may be larger than memory: a worker
+        has one at a time.
+
+        Parameters
+        ----------
+        shards : ShardedDataset, or iterable of (X, y) or (X, y, sample_weight)
+            Shards of a data set are read by the workers, others are taken and stored one at a time. A shard may lack
+            classes. Rows should be dealt out at random: a forest knows no more than its shard.
+
+        Returns
+        -------
+        Forest
+            Itself. `n_estimators` trees are shared equally among the shards; `warm_start` has no effect, and parameters
+            that depend on the data, like ``class_weight="balanced"``, take it from the shard.
+
+        Raises
+        ------
+        ValueError
+            If there are no shards, or more than trees; if one is not valid, which is said with its number; with
+            `oob_score`.
+        """
+        attributes = grown(self, shards)
+        unfitted = vars(clone(self))
+        for name in set(vars(self)) - set(unfitted):
+            delattr(self, name)
+        vars(self).update(attributes)
+        return self
 
 
 @with_executor
