@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import file_digest, sha256
-from typing import Any
+from typing import Any, Final
 
 from scipy import sparse
 
@@ -17,6 +18,8 @@ from wrenml.ml.datasets.places import opened, path_of
 from wrenml.ml.datasets.selection import Choice, chosen
 
 __all__ = ["DatasetShard"]
+
+_TICK: Final = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,9 @@ def _digest_of(path: str) -> str | None:
     """Return the digest of a file, computed once while it is the same; None if it cannot be read."""
     try:
         found = os.stat(path)
-        return _computed(path, found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns, found.st_mtime_ns)
+        # A change within the same tick of the file system's clock could not be told.
+        compute = _computed if time.time() - found.st_ctime > _TICK else _computed.__wrapped__
+        return compute(path, found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns, found.st_mtime_ns)
     except OSError:
         return None
 
