@@ -9,13 +9,22 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import boto3
 import pytest
 
 from tests.support.cloud import cloud_executor
 from wrenml import auth
-from wrenml.errors import AccessDeniedError, CallTimeout, JobBusyError, WorkerCrashed, WorkerLost, WorkerOutOfMemory
+from wrenml.errors import (
+    AccessDeniedError,
+    CallTimeout,
+    ConfigError,
+    JobBusyError,
+    WorkerCrashed,
+    WorkerLost,
+    WorkerOutOfMemory,
+)
 from wrenml.outcome import HEAD_SIZE, RECORD, Status, seal_frame
 from wrenml.storage import S3Storage
 from wrenml.testing import samples
@@ -25,6 +34,8 @@ from wrenml.testing.mocked.functions import Failure
 from wrenml.testing.storage_faults import FlakyStorage, StorageFault, Strike
 
 pytest_plugins = ["wrenml.testing.plugin"]
+
+T = TypeVar("T")
 
 short_lived = partial(cloud_executor, start_by=0.6, timeout=0.6, skew=0.3)
 
@@ -218,6 +229,24 @@ def test_a_bucket_that_may_not_be_listed_is_said_at_once(aws: MockedAWS, tmp_pat
 
     assert type(error) is AccessDeniedError
     assert "s3:ListBucket" in str(error)
+
+
+def test_a_bucket_that_no_longer_answers_as_aws_would_ends_the_map(aws: MockedAWS) -> None:
+    reason = "s3:ListBucket was not answered as AWS would: certificate verify failed"
+
+    class Intercepted(FlakyStorage):
+        """Everything fails for a reason that is no storage's, such as a proxy whose certificate is not believed."""
+
+        def _run(self, verb: str, key: str, act: Callable[[], T]) -> tuple[T, Strike | None]:
+            if verb in {"list", "commit"}:
+                raise ConfigError(reason)
+            return super()._run(verb, key, act)
+
+    with cloud_executor(aws, wrap=Intercepted) as executor:
+        error = executor.map(samples.square, [1]).exceptions(PATIENCE)[0]
+
+    assert type(error) is ConfigError
+    assert reason in str(error)
 
 
 def test_cancelled_calls_are_cancelled_for_everybody(aws: MockedAWS, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from wrenml.calls import Invocation
-from wrenml.errors import StorageError, WorkerCrashed
+from wrenml.errors import WorkerCrashed, WrenmlError
 from wrenml.events import CallsSettled
 from wrenml.invoke.base import Invoker
 from wrenml.monitor import spending
@@ -127,7 +127,7 @@ class Dispatcher:
             request = job.request(invocation, self._invoker.carries)
             self._invoker.invoke(request, job.spec, job.limits(invocation))
             spending.count_sent(job)
-        except StorageError as error:
+        except WrenmlError as error:
             self._losing.lose(job, invocation, None, error, retry=False)
         except (OSError, RuntimeError) as error:
             cause = WorkerCrashed(f"no worker could be started: {error}")

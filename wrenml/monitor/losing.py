@@ -11,7 +11,7 @@ from typing import cast
 from wrenml import auth
 from wrenml.calls import Invocation
 from wrenml.crew import Crew
-from wrenml.errors import CallCancelled, CallTimeout, StorageError, WorkerLost, WorkerOutOfMemory, WrenmlError
+from wrenml.errors import CallCancelled, CallTimeout, WorkerLost, WorkerOutOfMemory, WrenmlError
 from wrenml.events import CallsRetried, CallsSettled
 from wrenml.futures import Raw
 from wrenml.monitor import spending
@@ -205,5 +205,5 @@ class Losing:
 def _write_state(job: Job) -> None:
     try:
         job.write_state()
-    except StorageError as error:
+    except WrenmlError as error:
         _log.warning("wrenml: workers of job %s do not learn that calls were cancelled: %s", job.id, error)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wrenml import auth
-from wrenml.errors import CallCancelled, StorageError, WireError, WrenmlError
+from wrenml.errors import CallCancelled, WireError, WrenmlError
 from wrenml.monitor.job import Job, Origin
 from wrenml.outcome import RECORD, Frame, Status, parse_frame, seal_frame
 from wrenml.storage.base import Buffer, Commit
@@ -48,7 +48,7 @@ def store(job: Job, first: int, parts: Sequence[Buffer], writer: str = CLIENT) -
     """Store a frame of the client's; where that fails this process goes on, and others do not learn of it."""
     try:
         return job.storage.commit(job.id, first, parts, attempt=None, writer=writer)
-    except StorageError as error:
+    except WrenmlError as error:
         _log.warning("wrenml: outcomes of job %s can be read in this process only: %s", job.id, error)
         return Commit(settled=True, key="", start=0, stop=0)
 

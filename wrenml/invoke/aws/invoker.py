@@ -30,6 +30,7 @@ from wrenml.errors import (
     StorageUnavailableError,
     WorkerLost,
     WorkerOutOfMemory,
+    WrenmlError,
 )
 from wrenml.invoke.aws.flight import Flight
 from wrenml.invoke.aws.pace import Pace
@@ -37,7 +38,7 @@ from wrenml.invoke.aws.records import Records
 from wrenml.invoke.aws.sending import LambdaClient, Sender, Window
 from wrenml.invoke.aws.target import Target
 from wrenml.invoke.aws.watching import JobWatch, list_outcomes
-from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, WorkerGone
+from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, Throttled, WorkerGone
 from wrenml.outcome import frame_extent, read_frame
 from wrenml.storage.base import Objects
 from wrenml.storage.s3_errors import aws_errors
@@ -88,7 +89,7 @@ class AwsInvoker:
         self._sizes = sorted(target.functions)
         self.window = Window(concurrency)
         self._stopped = threading.Event()
-        self._sender = Sender(client, target, self.window, self._stopped)
+        self._sender = Sender(client, target, self.window, self._stopped, self._throttled)
         memory = {name: size for size, name in target.functions.items()}
         self._records = Records(failures, memory, time.time() - 1.0)
         self._records_due = 0.0
@@ -228,6 +229,10 @@ class AwsInvoker:
                     self._forget(flight)
                     self._tell(WorkerGone(flight.name, None, error, retry=retry))
 
+    def _throttled(self, flight: Flight) -> None:
+        with self._changed:
+            self._tell(Throttled(flight.name, self.window.width))
+
     def _expect(self, flight: Flight) -> None:
         now = time.monotonic()
         with self._changed:
@@ -263,7 +268,7 @@ class AwsInvoker:
                     self._look_for_records()
             except (StorageUnavailableError, CredentialsExpiredError) as error:
                 self._unreachable(error)
-            except StorageError as error:
+            except WrenmlError as error:
                 self._give_up(error)
             except Exception as error:  # noqa: BLE001  # nobody else looks for outcomes
                 _log.exception("wrenml: looking for outcomes failed")
@@ -303,7 +308,7 @@ class AwsInvoker:
             with self._changed:
                 watch.again(part)
             return
-        except StorageError as error:
+        except WrenmlError as error:
             self._give_up(error)
             return
         except Exception as error:  # noqa: BLE001  # as above
@@ -341,7 +346,7 @@ class AwsInvoker:
     def _remove(self, flight: Flight, _part: int, key: str) -> None:
         try:
             self._storage.delete([key])
-        except StorageError as error:
+        except WrenmlError as error:
             _log.warning("wrenml: %s is no authentic outcome, and cannot be removed: %s", key, error)
         with self._changed:
             if not flight.over:
