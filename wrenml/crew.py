@@ -30,7 +30,9 @@ class Crew:
         self._size = size
         self._name = name
         self._tasks: deque[Callable[[], None]] = deque()
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._done = threading.Condition(lock)
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._busy = 0
@@ -42,16 +44,31 @@ class Crew:
         return self._closed
 
     def run(self, task: Callable[[], None]) -> None:
-        """Queue a task; after `close` it is dropped. It is to deal with its own errors: others are logged."""
+        """Queue a task; after `close` it is dropped. It is to deal with its own errors: others are logged.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no thread, and none can be started.
+        """
         with self._changed:
             if self._closed:
                 return
             self._tasks.append(task)
             if self._idle < len(self._tasks) and len(self._threads) < self._size:
-                thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                self._start()
             self._changed.notify()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threads:
+                self._tasks.pop()
+                raise
+        else:
+            self._threads.append(thread)
 
     def _work(self) -> None:
         while True:
@@ -73,12 +90,12 @@ class Crew:
                 with self._changed:
                     self._busy -= 1
                     if not self._busy and not self._tasks:
-                        self._changed.notify_all()
+                        self._done.notify_all()
 
     def drain(self, timeout: float | None = None) -> bool:
         """Wait until everything queued is done; False if that took longer than `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._busy and not self._tasks, timeout)
+            return self._done.wait_for(lambda: not self._busy and not self._tasks, timeout)
 
     def close(self, *, drop: bool = False) -> None:
         """Take no more tasks, and end the threads when what is queued is done; with `drop`, only what is begun.

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -69,3 +70,39 @@ def test_closing_ends_the_threads(drop: bool, eventually: Callable[..., None]) -
     assert not [one for one in threading.enumerate() if one.name.startswith("crew-that-ends")]
     crew.run(lambda: done.append(3))
     assert 3 not in done
+
+
+@contextmanager
+def no_more_threads() -> Iterator[None]:
+    """No thread can be started: its stack would need more than there is."""
+    size = threading.stack_size(1 << 46)
+    try:
+        yield
+    finally:
+        threading.stack_size(size)
+
+
+def test_a_task_that_no_thread_can_be_started_for_is_not_kept() -> None:
+    crew = Crew(2, "crew")
+    done: list[int] = []
+
+    with no_more_threads(), pytest.raises(RuntimeError, match="thread"):
+        crew.run(lambda: done.append(1))
+
+    crew.run(lambda: done.append(2))
+    crew.close()
+    assert done == [2]
+
+
+def test_threads_that_are_there_do_what_no_further_one_can_be_started_for() -> None:
+    crew = Crew(2, "crew")
+    goes_on = threading.Event()
+    done: list[int] = []
+    crew.run(lambda: done.append(int(goes_on.wait(PATIENCE))))
+
+    with no_more_threads():
+        crew.run(lambda: done.append(2))
+
+    goes_on.set()
+    crew.close()
+    assert done == [1, 2]
