@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from wrenml.costs import FREE, Cost
 
-__all__ = ["CallsRetried", "CallsSettled", "Event", "Hook", "JobEnded", "JobStarted"]
+__all__ = ["CallsRetried", "CallsSettled", "CallsThrottled", "Event", "Hook", "JobEnded", "JobStarted"]
 
 
 class JobStarted(NamedTuple):
@@ -45,6 +45,13 @@ class CallsRetried(NamedTuple):
     cause: str
 
 
+class CallsThrottled(NamedTuple):
+    """Lambda takes no more for the moment: calls are sent again, at most `window` invocations being on their way."""
+
+    job: str
+    window: int
+
+
 class JobEnded(NamedTuple):
     """All calls of a closed job have their outcomes; `wall` is seconds since it started, `cost` what it cost."""
 
@@ -54,7 +61,7 @@ class JobEnded(NamedTuple):
     cost: Cost = FREE
 
 
-Event = JobStarted | CallsSettled | CallsRetried | JobEnded
+Event = JobStarted | CallsSettled | CallsRetried | CallsThrottled | JobEnded
 
 
 class Hook(Protocol):

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.support.cloud import cloud_executor
 from wrenml import Executor, aws_executor, default_executor
 from wrenml.errors import CallTimeout, WorkerLost
+from wrenml.events import CallsThrottled, Event
 from wrenml.testing import samples
 from wrenml.testing.executor.base import PATIENCE
 from wrenml.testing.mocked import MockedAWS
@@ -158,6 +160,24 @@ def test_throttled_and_duplicated_invocations_change_nothing(aws: MockedAWS, exe
 
     assert executor.map(samples.square, range(6)).results(timeout=PATIENCE) == [x * x for x in range(6)]
     assert aws.requests["lambda.Invoke"] == 8
+
+
+def test_observers_are_told_of_throttles(aws: MockedAWS) -> None:
+    throttled: list[CallsThrottled] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, CallsThrottled):
+            throttled.append(event)
+
+    with cloud_executor(aws) as executor:
+        executor.observe(note)
+        aws.throttle(6, retry_after=0)
+        futures = executor.map(samples.square, range(8))
+
+        assert futures.results(timeout=PATIENCE) == [x * x for x in range(8)]
+
+    assert {event.job for event in throttled} == {futures.id}
+    assert all(1 <= event.window < 8 for event in throttled)
 
 
 def test_local_modules_travel(executor: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

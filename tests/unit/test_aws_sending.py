@@ -63,9 +63,11 @@ def flight() -> Flight:
     return Flight(request, Limits(), "stack-1769", 30.0)
 
 
-def send(client: Lambda, one: Flight, window: Window | None = None) -> tuple[WrenmlError | None, list[float]]:
+def send(
+    client: Lambda, one: Flight, window: Window | None = None, told: list[Flight] | None = None
+) -> tuple[WrenmlError | None, list[float]]:
     pauses = NoPauses()
-    sender = Sender(client, TARGET, window or Window(100), pauses)
+    sender = Sender(client, TARGET, window or Window(100), pauses, ([] if told is None else told).append)
     return sender.send(one, lambda: 80), pauses.pauses
 
 
@@ -109,9 +111,13 @@ def test_a_throttle_is_never_a_failure_and_narrows_the_window() -> None:
     window = Window(100)
     client = Lambda(*[refusal("TooManyRequestsException", 429, **{"retry-after": "3"})] * 30)
 
-    refused, pauses = send(client, flight(), window)
+    one = flight()
+    told: list[Flight] = []
+
+    refused, pauses = send(client, one, window, told)
 
     assert refused is None
+    assert told == [one]
     assert min(pauses) >= 3
     assert window.throttles == 30
     assert window.width == int(80 * 0.7) + 1  # once for the burst; the request that got through widened it again

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wrenml.costs import Place, Usage, cost_of
-from wrenml.events import CallsRetried, CallsSettled, Event, JobEnded, JobStarted
+from wrenml.events import CallsRetried, CallsSettled, CallsThrottled, Event, JobEnded, JobStarted
 from wrenml.executors import inline_executor
 from wrenml.observe import Log, Progress, Screen, say_backend, standard_hooks, warn_large_function
 from wrenml.observe.text import Counts, bar_line, count_line, last_line, rate, span
@@ -197,6 +197,8 @@ class TestProgress:
         progress(CallsRetried(JOB, 2, "killed"))
         eventually(lambda: "27 % · 11/40 done · 2 running · 27 queued · 1 failed" in stream.getvalue())
         eventually(lambda: "2 retried" in stream.getvalue())
+        progress(CallsThrottled(JOB, 7))
+        eventually(lambda: "2 retried · throttled" in stream.getvalue())
         progress(settled(succeeded=29, seconds=6.0))
         progress(JobEnded(JOB, 4.0))
         glass = Glass()
@@ -348,15 +350,17 @@ class TestLog:
         log(started())
         log(settled(succeeded=39, failed=1))
         log(CallsRetried(JOB, 2, "killed"))
+        log(CallsThrottled(JOB, 7))
         log(JobEnded(JOB, 1.5))
         assert [record.getMessage() for record in caplog.records] == [
             f"job {JOB}: score starts: 40 calls on local",
             f"job {JOB}: 39 succeeded, 1 failed, 0 cancelled",
             f"job {JOB}: 2 run again: killed",
+            f"job {JOB}: Lambda takes no more for the moment; at most 7 invocations are on their way",
             f"job {JOB}: over after 1.50 s",
         ]
         actions = [record.__dict__["action"] for record in caplog.records]
-        assert actions == ["job_started", "calls_settled", "calls_retried", "job_ended"]
+        assert actions == ["job_started", "calls_settled", "calls_retried", "calls_throttled", "job_ended"]
         assert {record.__dict__["job"] for record in caplog.records} == {JOB}
 
     @pytest.mark.parametrize(("backend", "seconds", "warned"), [("aws", 2.0, 1), ("aws", 20.0, 0), ("local", 2.0, 0)])

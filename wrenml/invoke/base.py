@@ -10,7 +10,7 @@ from wrenml.wire import Request
 from wrenml.worker.endings import Limits
 from wrenml.worker.pipe import Stored
 
-__all__ = ["Event", "FrameArrived", "Invoker", "Limits", "Name", "RequestOver", "WorkerGone"]
+__all__ = ["Event", "FrameArrived", "Invoker", "Limits", "Name", "RequestOver", "Throttled", "WorkerGone"]
 
 Name = tuple[str, int, int]  # of an invocation: job, first call, attempt
 
@@ -46,7 +46,14 @@ class WorkerGone(NamedTuple):
     exposed: bool = False
 
 
-Event = FrameArrived | RequestOver | WorkerGone
+class Throttled(NamedTuple):
+    """The request has to wait, and others too: `window` is how many may be on their way."""
+
+    name: Name
+    window: int
+
+
+Event = FrameArrived | RequestOver | Throttled | WorkerGone
 
 
 class Invoker(Protocol):

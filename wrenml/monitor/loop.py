@@ -25,9 +25,9 @@ from wrenml.errors import (
     WorkerCrashed,
     WrenmlError,
 )
-from wrenml.events import CallsSettled, Event, Hook, JobEnded
+from wrenml.events import CallsSettled, CallsThrottled, Event, Hook, JobEnded
 from wrenml.invoke.base import Event as Arrival
-from wrenml.invoke.base import FrameArrived, Invoker, RequestOver
+from wrenml.invoke.base import FrameArrived, Invoker, RequestOver, Throttled
 from wrenml.monitor import spending
 from wrenml.monitor.arguments import Chunk
 from wrenml.monitor.deliver import deliver, settle_many
@@ -309,6 +309,9 @@ class Monitor:
             return
         if isinstance(arrival, RequestOver):
             self._end_request(job, invocation, arrival)
+            return
+        if isinstance(arrival, Throttled):
+            self._telling.note(CallsThrottled(job.id, arrival.window))
             return
         if arrival.exposed:
             job.exposed.add((first, attempt))

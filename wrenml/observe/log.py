@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from wrenml.events import CallsRetried, CallsSettled, Event, JobStarted
+from wrenml.events import CallsRetried, CallsSettled, CallsThrottled, Event, JobStarted
 from wrenml.observe.text import plural
 
 __all__ = ["LARGE_ARGUMENT", "Log", "warn_large_function", "warn_repeated_argument"]
@@ -22,9 +22,9 @@ _MANY_CALLS = 20
 class Log:
     """Writes what happens to jobs to the logger ``wrenml``, which is yours to configure.
 
-    Each record has ``action`` (``job_started``, ``calls_settled``, ``calls_retried``, ``job_ended``) and
-    ``job`` as extra fields. Starts and ends are of level INFO, outcomes DEBUG. A job on AWS whose calls
-    are so short that starting them takes longer is a WARNING that says what to do.
+    Each record has ``action`` (``job_started``, ``calls_settled``, ``calls_retried``, ``calls_throttled``,
+    ``job_ended``) and ``job`` as extra fields. Outcomes are of level DEBUG, the others INFO. A job on AWS whose
+    calls are so short that starting them takes longer is a WARNING that says what to do.
     """
 
     def __init__(self) -> None:
@@ -41,6 +41,11 @@ class Log:
             _write(logging.INFO, event, "job_started", "%s starts: %s on %s", event.name, calls, event.backend)
         elif isinstance(event, CallsRetried):
             _write(logging.INFO, event, "calls_retried", "%d run again: %s", event.count, event.cause)
+        elif isinstance(event, CallsThrottled):
+            _write(
+                logging.INFO, event, "calls_throttled",
+                "Lambda takes no more for the moment; at most %d invocations are on their way", event.window,
+            )  # fmt: skip
         else:
             cost = f", {event.cost}" if event.cost.priced_on else ""
             _write(logging.INFO, event, "job_ended", "over after %.2f s%s", event.wall, cost)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass
 
-from wrenml.events import CallsRetried, CallsSettled, Event, JobEnded, JobStarted
+from wrenml.events import CallsRetried, CallsSettled, CallsThrottled, Event, JobEnded, JobStarted
 from wrenml.observe.screen import Screen
 from wrenml.observe.text import Counts, bar_line, count_line, first_line, last_line
 
@@ -16,6 +17,7 @@ _QUIET = 0.5  # seconds for which a job is not worth a word
 _REDRAW = 0.1  # seconds between looks at what changed
 _ALIVE = 1.0  # seconds between redraws while nothing changes
 _LINE_EVERY = 10.0  # seconds between lines about a job whose length is not known
+_THROTTLED = 5.0  # seconds for which a throttle is shown
 _TENTHS = 10
 
 
@@ -27,6 +29,7 @@ class _Watched:
     shown: bool = False
     tenth: int = 0
     told: float = 0.0
+    throttled: float = -math.inf
 
     @property
     def asked(self) -> bool:
@@ -72,6 +75,8 @@ class Progress:
                 self._count(watched, event)
             elif isinstance(event, CallsRetried):
                 watched.counts.retried += event.count
+            elif isinstance(event, CallsThrottled):
+                watched.throttled = time.monotonic()
             else:
                 self._end(watched, event)
 
@@ -171,4 +176,5 @@ def _together(jobs: list[_Watched], now: float) -> Counts:
         workers=max(counts.workers for counts in each),
         elapsed=now - min(watched.began for watched in jobs),
         spent=sum(spent) if spent else None,
+        throttled=any(now - watched.throttled < _THROTTLED for watched in jobs),
     )

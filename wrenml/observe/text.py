@@ -13,7 +13,7 @@ _LEAST_BAR, _MOST_BAR = 8, 30
 _PREFIX = 8  # characters of a job id that nearly always name it
 _FRESH = 0.2  # seconds after which a rate means something
 # In the order in which they are left out where there is no room.
-_LEFT_OUT = ("queued", "running", "rate", "retried", "spent", "ETA", "failed", "cancelled")
+_LEFT_OUT = ("queued", "running", "rate", "retried", "spent", "throttled", "ETA", "failed", "cancelled")
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Counts:
     """What is known of one job, or of several together.
 
     `seconds` is how long calls ran, `elapsed` the time since the start; `total` is None while more may come;
-    `spent` is in dollars, None where calls cost nothing.
+    `spent` is in dollars, None where calls cost nothing; `throttled` whether Lambda takes no more for the moment.
     """
 
     total: int | None = 0
@@ -33,6 +33,7 @@ class Counts:
     seconds: float = 0.0
     elapsed: float = 0.0
     spent: float | None = None
+    throttled: bool = False
 
     @property
     def done(self) -> int:
@@ -131,6 +132,8 @@ def _parts(counts: Counts, label: str) -> dict[str, str]:
     for name in ("failed", "cancelled", "retried"):
         if number := getattr(counts, name):
             parts[name] = f"{number:,} {name}"
+    if counts.throttled:
+        parts["throttled"] = "throttled"
     if done and counts.elapsed > _FRESH:
         parts["rate"] = rate(done, counts.elapsed)
         if total is not None and total > done:

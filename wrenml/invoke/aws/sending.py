@@ -78,14 +78,16 @@ class Window:
         with self._lock:
             self._width = min(float(self._most), self._width + 1.0)
 
-    def throttled(self, in_flight: int) -> None:
-        """Take note that a request was throttled; those of one burst count once."""
+    def throttled(self, in_flight: int) -> bool:
+        """Take note that a request was throttled; True for the first of a burst, which counts once."""
         now = time.monotonic()
         with self._lock:
             self.throttles += 1
-            if now - self._narrowed > 1.0:
-                self._narrowed = now
-                self._width = max(1.0, min(self._width, float(in_flight)) * _NARROWING)
+            if now - self._narrowed <= 1.0:
+                return False
+            self._narrowed = now
+            self._width = max(1.0, min(self._width, float(in_flight)) * _NARROWING)
+            return True
 
 
 class Sender:
@@ -101,13 +103,23 @@ class Sender:
         Narrowed by throttles.
     stopped : Event
         Set when nothing is to be sent any more.
+    throttled : callable
+        Told of a flight that was throttled, once for each burst.
     """
 
-    def __init__(self, client: LambdaClient, target: Target, window: Window, stopped: threading.Event) -> None:
+    def __init__(
+        self,
+        client: LambdaClient,
+        target: Target,
+        window: Window,
+        stopped: threading.Event,
+        throttled: Callable[[Flight], None],
+    ) -> None:
         self._client = client
         self._target = target
         self._window = window
         self._stopped = stopped
+        self._throttled = throttled
 
     def send(self, flight: Flight, in_flight: Callable[[], int]) -> WrenmlError | None:
         """Send a flight until it gets through; return why it cannot.
@@ -125,7 +137,7 @@ class Sender:
                 self._invoke(flight)
             except aws_errors() as error:
                 failures += 1
-                pause = self._pause(error, failures, in_flight)
+                pause = self._pause(error, flight, failures, in_flight)
                 if pause is None:
                     return self._translate(error, flight, failures)
                 self._stopped.wait(pause)
@@ -149,11 +161,12 @@ class Sender:
             Payload=encode_request(request),
         )
 
-    def _pause(self, error: Exception, failures: int, in_flight: Callable[[], int]) -> float | None:
+    def _pause(self, error: Exception, flight: Flight, failures: int, in_flight: Callable[[], int]) -> float | None:
         """How long to wait before sending again; None if that is of no use."""
         code = code_of(error)
         if code in _THROTTLED:
-            self._window.throttled(in_flight())
+            if self._window.throttled(in_flight()):
+                self._throttled(flight)
             pause = backoff(failures, base=_THROTTLE_BASE, cap=_CAP, random=random.random())
             return max(pause, min(retry_after(error), _CAP))
         if code in EXPIRED:
