@@ -449,9 +449,13 @@ def test_a_killed_search_goes_on_in_another_process(tmp_path: pathlib.Path) -> N
 # The code
 
 
-def test_only_public_names_of_scikit_learn_are_imported() -> None:
+def code() -> list[pathlib.Path]:
     folder = pathlib.Path(ours.__file__ or "").parent
-    for path in folder.glob("*.py"):
+    return [*folder.glob("*.py"), *folder.with_name("callbacks").glob("*.py")]
+
+
+def test_only_public_names_of_scikit_learn_are_imported() -> None:
+    for path in code():
         for node in ast.walk(ast.parse(path.read_text())):
             modules = []
             if isinstance(node, ast.ImportFrom):
@@ -464,8 +468,7 @@ def test_only_public_names_of_scikit_learn_are_imported() -> None:
 
 
 def test_inherited_names_stand_in_one_module() -> None:
-    folder = pathlib.Path(ours.__file__ or "").parent
-    for path in folder.glob("*.py"):
+    for path in code():
         if path.name == "compat.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):

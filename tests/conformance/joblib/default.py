@@ -14,20 +14,14 @@ import pytest
 import wrenml
 from wrenml.ml.parallel import WrenmlBackend
 
-GENERATOR = "the generator given as cv is part of the search, which scikit-learn sends along with every task"
 COUNTS = "the scorer counts its calls in the test's process"
 REGISTRY = "the sub-estimators are registered in a list of the test's process"
-IDENTITY = "the callback has to meet the very search object"
-LOCAL = "the callback sends an instance of a class that is local to the test, by scikit-learn's own plain pickle"
 NOTES = "fit or score notes its calls in a list of the test's process"
 
 EXCLUDED = {
     "test_search.py": {
-        "test_grid_search_cv_splits_consistency": GENERATOR,
         "test_searchcv_raise_warning_with_non_finite_score": COUNTS,
         "test_multi_metric_search_forwards_metadata": REGISTRY,
-        "test_search_callbacks_receive_search_instance": IDENTITY,
-        "test_search_callbacks_with_partial_fit_failures": LOCAL,
     },
     "test_validation.py": {
         "test_cross_val_score_score_func": NOTES,

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 from joblib.logger import short_format_time
 from sklearn.base import clone
 
-from wrenml.ml.model_selection.hooks import Event, Recorder
+from wrenml.ml.callbacks import NOTHING, Noted, Quiet, Scene, Watched
 from wrenml.ml.model_selection.indexing import Indices, as_indices, count, rows_of_params, split
 from wrenml.ml.model_selection.prefixes import Fitted, Prefixes
 
-__all__ = ["Cell", "Study", "evaluate", "failing", "score"]
+__all__ = ["Cell", "Study", "evaluate", "failing", "metadata_of", "score"]
 
 _WIDTH = 80
 
@@ -55,8 +55,8 @@ class Study:
         As for `sklearn.model_selection.GridSearchCV`.
     whole_pipeline : bool, default True
         Whether the scorer must see the whole pipeline, or sees nothing but predictions.
-    recorded : bool, default False
-        Whether callbacks want to know what the estimator does inside its fit.
+    scene : Scene, optional
+        Where cells belong whose callbacks want to know what goes on inside. Default: nobody does.
     """
 
     estimator: Any
@@ -74,7 +74,7 @@ class Study:
     verbose: int = 0
     numbered: bool = True
     whole_pipeline: bool = True
-    recorded: bool = False
+    scene: Scene | None = None
 
 
 class Cell(NamedTuple):
@@ -98,8 +98,8 @@ class Cell(NamedTuple):
         The fitted one, where asked for.
     scored : bool
         Whether all scores are the scorer's own.
-    events : sequence of Event
-        What the estimator would have told callbacks.
+    noted : Noted
+        What callbacks are to be told.
     """
 
     candidate: int
@@ -112,7 +112,7 @@ class Cell(NamedTuple):
     test_rows: int
     estimator: Any = None
     scored: bool = True
-    events: Sequence[Event] = ()
+    noted: Noted = NOTHING
 
 
 class _Rows(NamedTuple):
@@ -159,24 +159,42 @@ def evaluate(study: Study, candidate: int, number: int, prefixes: Prefixes | Non
     if parameters is not None:
         # The values are cloned as well: they may be estimators.
         estimator = estimator.set_params(**clone(parameters, safe=False))
-    recorder = Recorder() if study.recorded and hasattr(estimator, "set_callbacks") else None
-    if recorder is not None:
-        estimator.set_callbacks(recorder)
     started = time.perf_counter()
     data = _Rows(*split(estimator, study.X, study.y, train), *split(estimator, study.X, study.y, test, train))
     shared = None if prefixes is None else prefixes.extend(estimator, (candidate, number), data[:3])
-    try:
-        fitted = shared or Fitted(estimator, data.X_train, data.X_test)
-        _fit(fitted, data.y_train, fit_params)
-    except Exception:
-        if study.error_score == "raise":
-            raise
-        cell = _failed(study, candidate, number, time.perf_counter() - started, count(data.X_test))
-    else:
-        took = time.perf_counter() - started + fitted.fit_seconds
-        cell = _scored(study, (candidate, number), fitted, data, took)
+    with _scene(study, candidate, number, data) as scene:
+        told = {"X": data.X_train, "y": data.y_train, "metadata": metadata_of(fit_params)}
+        try:
+            fitted = shared or Fitted(estimator, data.X_train, data.X_test)
+            with scene.fitting(estimator, **told):
+                _fit(fitted, data.y_train, fit_params)
+        except Exception:
+            if study.error_score == "raise":
+                raise
+            cell = _failed(study, candidate, number, time.perf_counter() - started, count(data.X_test))
+        else:
+            took = time.perf_counter() - started + fitted.fit_seconds
+            cell = _scored(study, (candidate, number), fitted, data, took)
+        finally:
+            scene.ended(**told)
+        noted = scene.noted()
     _say_end(study, cell)
-    return cell if recorder is None else cell._replace(events=recorder.events)
+    return cell._replace(noted=noted)
+
+
+def _scene(
+    study: Study, candidate: int, number: int, data: _Rows
+) -> contextlib.AbstractContextManager[Quiet | Watched]:
+    if study.scene is None:
+        return contextlib.nullcontext(Quiet())
+    place = candidate * len(study.splits) + number
+    return study.scene.numbered(place).entered(lambda: (data.X_train, data.y_train))
+
+
+def metadata_of(fit_params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what callbacks are told of the parameters of a fit."""
+    weight = fit_params.get("sample_weight")
+    return None if weight is None else {"sample_weight": weight}
 
 
 def _fit(fitted: Fitted, y: Any, fit_params: Mapping[str, Any]) -> None:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from inspect import signature
 from typing import Any
 
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, clone
 
+from wrenml.ml.callbacks import compat as callbacks
 from wrenml.ml.model_selection.indexing import count
 
 __all__ = [
     "best_index",
-    "callbacks_managed",
     "callbacks_of",
+    "callbacks_set",
     "check_arguments",
     "check_inputs",
     "check_refit",
@@ -33,7 +35,6 @@ __all__ = [
     "scorers_of",
     "shipped",
     "splitter_is",
-    "stand_in",
     "task",
     "with_callbacks",
     "without_callbacks",
@@ -42,9 +43,8 @@ __all__ = [
 Evaluate = Callable[..., dict[str, Any]]
 
 try:
-    from sklearn.callback import AutoPropagatedCallback, CallbackSupportMixin, with_callbacks
+    from sklearn.callback import with_callbacks
 except ImportError:  # before scikit-learn 1.9
-    AutoPropagatedCallback = CallbackSupportMixin = None
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
         """Return the method: there are no callbacks."""
@@ -88,7 +88,12 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
 
 
 def scorers_of(search: Any) -> tuple[Any, Any]:
-    """Return a search's scorer, and the metric by which it refits."""
+    """Return a search's scorer, which may leave this process, and the metric by which it refits."""
+    plain = without_callbacks(search.estimator)
+    if plain is not search.estimator:
+        # The default scorer has the estimator in it.
+        search = copy(search)
+        search.estimator = plain
     scorer, metric = search._get_scorers()  # noqa: SLF001
     return scorer, metric
 
@@ -147,44 +152,32 @@ def propose(search: Any, evaluate: Evaluate, context: Any) -> None:
         search._run_search(evaluate)  # noqa: SLF001
 
 
+def callbacks_set(owner: Any) -> list[Any]:
+    """Return the callbacks that are set on an estimator, or told of a task."""
+    return callbacks.callbacks_of(owner)
+
+
 def has_callbacks(estimator: Any) -> bool:
     """Whether callbacks are set on an estimator."""
-    return bool(getattr(estimator, "_skl_callbacks", None))
+    return bool(callbacks_set(estimator))
 
 
-def without_callbacks(estimator: Any) -> tuple[Any, bool]:
-    """Take the callbacks off an estimator and those in it, which may not leave this process; say whether it had any."""
-    inner = estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else ()
-    found = [each for each in (estimator, *inner) if has_callbacks(each) and hasattr(each, "set_callbacks")]
-    for each in found:
-        each.set_callbacks()
-    return estimator, bool(found)
+def without_callbacks(value: Any) -> Any:
+    """Return an estimator that may leave this process: itself, or a copy if it or one within has callbacks."""
+    return shipped(value) if not isinstance(value, type) and callbacks.within(value) else value
 
 
 def shipped(estimator: Any) -> Any:
     """Return a copy of an estimator that may leave this process."""
-    return without_callbacks(clone(estimator))[0]
+    copied = clone(estimator)
+    for each in callbacks.within(copied):
+        callbacks.put(each, [])
+    return copied
 
 
 def passes_callbacks_on(search: Any) -> bool:
     """Whether a search has callbacks for the estimators that it fits as well."""
-    return AutoPropagatedCallback is not None and any(
-        isinstance(each, AutoPropagatedCallback) for each in getattr(search, "_skl_callbacks", ())
-    )
-
-
-@contextlib.contextmanager
-def callbacks_managed(owner: Any, name: str, **how: Any) -> Iterator[Any]:
-    """Begin a fit as an estimator that supports callbacks does; yield its context."""
-    try:
-        yield owner._init_callback_context(task_name=name, **how)  # noqa: SLF001
-    finally:
-        with_callbacks(lambda _: None)(owner)
-
-
-def stand_in(name: str) -> Any:
-    """Return an object that supports callbacks, of a class of that name."""
-    return type(name, (CallbackSupportMixin,), {})()
+    return any(map(callbacks.is_propagated, callbacks.callbacks_of(search)))
 
 
 def callbacks_of(search: Any) -> Any:

@@ -83,7 +83,7 @@ def learning_curve(  # noqa: PLR0913  # scikit-learn's
     check_groups(groups)
     X, y, groups = indexable(X, y, groups)
     cv = check_cv(cv, y, classifier=is_classifier(estimator))
-    scorer = check_scoring(estimator, scoring=scoring)
+    scorer = check_scoring(compat.without_callbacks(estimator), scoring=scoring)
     parts = {"estimator": estimator, "splitter": cv, "scorer": scorer}
     routed = route("learning_curve", params, groups, also=("partial_fit",), **parts)
     splits = list(cv.split(X, y, **routed.splitter.split))
@@ -221,7 +221,7 @@ def validation_curve(  # noqa: PLR0913  # scikit-learn's
     check_groups(groups)
     X, y, groups = indexable(X, y, groups)
     cv = check_cv(cv, y, classifier=is_classifier(estimator))
-    scorer = check_scoring(estimator, scoring=scoring)
+    scorer = check_scoring(compat.without_callbacks(estimator), scoring=scoring)
     routed = route("validation_curve", params, groups, estimator=estimator, splitter=cv, scorer=scorer)
     splits = list(cv.split(X, y, **routed.splitter.split))
     study = Study(
@@ -312,7 +312,7 @@ def permutation_test_score(  # noqa: PLR0913  # scikit-learn's
     check_groups(groups)
     X, y, groups = indexable(X, y, groups)
     cv = check_cv(cv, y, classifier=is_classifier(estimator))
-    scorer = check_scoring(estimator, scoring=scoring)
+    scorer = check_scoring(compat.without_callbacks(estimator), scoring=scoring)
     rng = check_random_state(random_state)
     parts = {"estimator": estimator, "splitter": cv, "scorer": scorer}
     routed = route("permutation_test_score", params, groups, **parts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -14,18 +13,20 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
 from wrenml import FutureList
+from wrenml.ml.callbacks import Callbacks, Task, path_of, replay
 from wrenml.ml.model_selection import compat
-from wrenml.ml.model_selection.cells import Cell, Study
+from wrenml.ml.model_selection.cells import Cell, Study, metadata_of
 from wrenml.ml.model_selection.content import as_content, as_one
 from wrenml.ml.model_selection.engine import Arrived, planned
-from wrenml.ml.model_selection.hooks import replay
-from wrenml.ml.model_selection.indexing import as_indices, rows, rows_of_params
+from wrenml.ml.model_selection.indexing import as_indices, rows_of_params, split
 from wrenml.ml.model_selection.kept import Kept
 from wrenml.ml.model_selection.results import insert_error_scores, report_failed_fits, tabulate
 from wrenml.ml.model_selection.studies import run_study, sees_predictions_only
 from wrenml.ml.model_selection.watching import Evaluated, Watch
 
 __all__ = ["Search", "fit_search"]
+
+_CELL = "candidate-split-evaluation"  # scikit-learn's name for it
 
 
 class Search:
@@ -49,8 +50,7 @@ class Search:
         self.X, self.y = indexable(X, y)
         params = rows_of_params(self.X, params)
         self.routed = compat.routed(search, params)
-        weight = params.get("sample_weight")
-        self.metadata = None if weight is None else {"sample_weight": weight}
+        self.metadata = metadata_of(params)
         self.context = compat.callbacks_of(search)
         self.search = search
         self.tell(self.context, "begin")
@@ -70,12 +70,11 @@ class Search:
         self.more: dict[str, list[Any]] = {}
         self.results: dict[str, Any] = {}
 
-    def tell(self, context: Any, what: str, X: Any = None, y: Any = None) -> None:
+    def tell(self, context: Any, what: str, **data: Any) -> None:
         """Tell callbacks, if any, of the beginning or end of a task; by default its data are all rows."""
         if context is not None:
-            data = (self.X, self.y) if X is None else (X, y)
-            hook = getattr(context, f"call_on_fit_task_{what}")
-            hook(estimator=self.search, X=data[0], y=data[1], metadata=self.metadata)
+            told = {"X": self.X, "y": self.y, "metadata": self.metadata} | data
+            getattr(context, f"call_on_fit_task_{what}")(estimator=self.search, **told)
 
     # Evaluation
 
@@ -142,7 +141,8 @@ class Search:
     def _run(self, candidates: list[Mapping[str, Any]], splits: list[tuple[Any, Any]], context: Any) -> list[Cell]:
         study = self._study(candidates, splits)
         items = list(product(range(len(candidates)), range(len(splits))))
-        tell = self._teller(study, context)
+        watched, callbacks = self._watched(study, candidates, context)
+        tell = self._teller(watched, callbacks, context)
         name = self.search.cache
         kept = None if name is None else Kept(self.plan.executor, name, study, self.X, self.y)
         found = {} if kept is None else kept.find(items)
@@ -156,7 +156,7 @@ class Search:
                 kept.keep(cell)
 
         try:
-            made = run_study(self.plan, study, wanted, arrived=arrived, opened=None if found else tell)
+            made = run_study(self.plan, watched, wanted, arrived=arrived, opened=None if found else tell)
         finally:
             self.search.dollars += sum(each.cost.dollars for each in self.maps)
             self.maps.clear()
@@ -171,14 +171,12 @@ class Search:
 
     def _study(self, candidates: list[Mapping[str, Any]], splits: list[tuple[Any, Any]]) -> Study:
         search = self.search
-        estimator, watched = compat.without_callbacks(clone(self.estimator))
         return Study(
-            estimator=estimator,
-            recorded=watched or compat.passes_callbacks_on(search),
+            estimator=compat.shipped(self.estimator),
             X=as_content(self.X),
             y=as_content(self.y),
             splits=as_one(splits),
-            candidates=candidates,
+            candidates=[{name: compat.without_callbacks(value) for name, value in each.items()} for each in candidates],
             scorer=self.scorer,
             metrics=None if self.metrics is None else tuple(self.metrics),
             fit_params=self.routed.estimator.fit,
@@ -200,23 +198,45 @@ class Search:
         if self.watch is not None:
             self.watch.found.put(evaluated)
 
-    def _teller(self, study: Study, context: Any) -> Arrived | None:
+    def _watched(
+        self, study: Study, candidates: list[Mapping[str, Any]], context: Any
+    ) -> tuple[Study, Callbacks | None]:
+        """Return a study with proxies for the callbacks that want to know what goes on in a cell, if there are any."""
+        callbacks = Callbacks()
+        estimator = callbacks.marked(self.estimator)
+        marked = [{name: callbacks.marked(value) for name, value in each.items()} for each in candidates]
+        if not callbacks.all and (context is None or not compat.passes_callbacks_on(self.search)):
+            return study, None
+        above = () if context is None else path_of(context)
+        cell = Task(type(self.search).__name__, _CELL, 0, 0, sequential=True, stands_for=None)
+        scene = callbacks.scene((*above, cell) if above else (), compat.callbacks_set(context))
+        return replace(study, estimator=estimator, candidates=marked, scene=scene), callbacks
+
+    def _teller(self, study: Study, callbacks: Callbacks | None, context: Any) -> Arrived | None:
         """Tell callbacks of cells as they are here, in order: callbacks stay in this process."""
-        if context is None or not (study.recorded or compat.has_callbacks(self.search)):
+        if callbacks is None and (context is None or not compat.has_callbacks(self.search)):
             return None
 
         def tell(number: int, cell: Cell) -> None:
             train = as_indices(study.splits[cell.split][0])
-            # Functions, since few callbacks ask for data.
-            X, y = (lambda: rows(self.X, train)), (lambda: rows(self.y, train))
-            task = context.subcontext(task_name="candidate-split-evaluation", task_id=number)
-            estimator = clone(self.estimator).set_params(**clone(study.candidates[cell.candidate], safe=False))
-            with task.propagate_callback_context(estimator) if cell.events else nullcontext():
-                self.tell(task, "begin", X, y)
-                replay(estimator, cell.events, {"X": X, "y": y, "metadata": self.metadata})
-            self.tell(task, "end", X, y)
+            task = context and context.subcontext(task_name=_CELL, task_id=number)
+            if callbacks is not None and cell.noted.calls:
+                replay(cell.noted, callbacks.all, self.search, task, lambda: self._training(train))
+            elif task is not None:
+                # Functions, since few callbacks ask for data.
+                told = {
+                    "X": lambda: self._training(train)[0],
+                    "y": lambda: self._training(train)[1],
+                    "metadata": lambda: metadata_of(rows_of_params(self.X, study.fit_params, train)),
+                }
+                for what in ("begin", "end"):
+                    self.tell(task, what, **told)
 
         return tell
+
+    def _training(self, train: Any) -> tuple[Any, Any]:
+        """Return training rows, as a cell has them."""
+        return split(self.estimator, self.X, self.y, train)
 
     # The result
 

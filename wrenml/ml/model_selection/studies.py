@@ -61,7 +61,7 @@ def run_study(
     BaseException
         What the first cell in order raised that raised anything.
     """
-    keys = None if study.recorded else shared_steps(study.estimator, study.candidates, study.fit_params)
+    keys = None if study.scene is not None else shared_steps(study.estimator, study.candidates, study.fit_params)
     prefixes = None if keys is None else Prefixes(keys, train_scores=study.train_scores)
     groups = None if keys is None else groups_of(items, keys, plan.workers)
     task = CellTask(study, prefixes)

@@ -67,7 +67,7 @@ def cross_validate(  # noqa: PLR0913  # scikit-learn's
     check_groups(groups)
     X, y = indexable(X, y)
     cv = check_cv(cv, y, classifier=is_classifier(estimator))
-    scorer = check_scoring(estimator, scoring=scoring, raise_exc=error_score == "raise")
+    scorer = check_scoring(compat.without_callbacks(estimator), scoring=scoring, raise_exc=error_score == "raise")
     routed = route("cross_validate", params, groups, splitter=cv, estimator=estimator, scorer=scorer)
     metrics = compat.metrics_of(scorer, scoring)
     splits = list(cv.split(X, y, **routed.splitter.split))
@@ -141,7 +141,7 @@ def cross_val_score(  # noqa: PLR0913  # scikit-learn's
     """
     compat.check_arguments(sklearn.model_selection.cross_val_score, locals())
     # As one of several metrics, so that it has to be a single number.
-    scorer = check_scoring(estimator, scoring=scoring)
+    scorer = check_scoring(compat.without_callbacks(estimator), scoring=scoring)
     return cross_validate(
         estimator,
         X,

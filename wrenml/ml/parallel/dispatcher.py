@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextvars
+import copy
 import threading
 import time
 from collections import deque
@@ -26,8 +27,13 @@ from wrenml.ml.parallel.tasks import run_batches
 
 __all__ = ["Batch", "Cost", "Dispatcher", "Outcome"]
 
+_FITS: Final = "sklearn.model_selection._validation"
 _WEIGHT: Final = 0.3
 _JOIN_SECONDS: Final = 1.0
+
+
+Kept = Callable[[list[Any]], list[Any]]
+"""Makes of what the worker returned what the tasks did."""
 
 
 class Batch(Protocol):
@@ -66,6 +72,7 @@ class Outcome:
 
     envelope: Envelope | None
     error: BaseException | None = None
+    kept: Kept | None = None
 
     @property
     def failed(self) -> bool:
@@ -84,7 +91,7 @@ class Outcome:
             raise self.error or RuntimeError("there is neither a result nor an error")
         error = self.envelope.error()
         if error is None:
-            return self.envelope.open()
+            return self.envelope.open() if self.kept is None else self.kept(self.envelope.open())
         self.envelope.replay()
         # joblib drops tracebacks, so this one goes the way of the standard library's.
         error.__cause__ = _WorkerTraceback(self.envelope.traceback)
@@ -102,6 +109,25 @@ class _Task:
     batch: Batch | None
     count: int
     callback: Callable[[Outcome], object]
+    kept: Kept | None = None
+
+
+def _sent(task: _Task) -> Batch | None:
+    """The batch of a task as it is sent: scikit-learn's tasks without what belongs to this process."""
+    batch = task.batch
+    if batch is None or not any(_is_fit(item) for item in batch.items):
+        return batch
+    from wrenml.ml.parallel import told  # noqa: PLC0415  # it loads scikit-learn, which such tasks have loaded
+
+    sent = copy.copy(batch)
+    sent.items, task.kept = told.batch(batch.items)
+    return sent
+
+
+def _is_fit(item: tuple[Any, ...]) -> bool:
+    """Whether a task fits an estimator for scikit-learn's searches and validation."""
+    function = getattr(item[0], "function", None)
+    return getattr(function, "__module__", None) == _FITS and len(item[1]) > 2  # noqa: PLR2004  # estimator, X, y
 
 
 class Dispatcher:
@@ -240,7 +266,7 @@ class Dispatcher:
 
     def _send_pack(self, tasks: list[_Task]) -> None:
         began = time.thread_time()
-        parcel = self._sharing.pack([task.batch for task in tasks])
+        parcel = self._sharing.pack([_sent(task) for task in tasks])
         self._cost.packed(time.thread_time() - began)
         future = self._executor.submit(run_batches, self._threads, parcel)
         for task in tasks:
@@ -270,7 +296,7 @@ class Dispatcher:
             for task, envelope in zip(tasks, envelopes, strict=False):
                 if envelope.failure is None:
                     self._cost.measure(task.count, envelope.seconds)
-                self._report(task, Outcome(envelope))
+                self._report(task, Outcome(envelope, kept=task.kept))
             # Behind a failure a pack is not run; joblib will drop what is left as it drops all that is not settled.
 
     def _report_all(self, tasks: Sequence[_Task], error: BaseException) -> None:
