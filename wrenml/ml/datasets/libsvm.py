@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from sklearn.datasets import load_svmlight_file
-
 from wrenml.errors import ConfigError, DataError
 from wrenml.ml.datasets.files import lines_of
 
@@ -83,6 +81,8 @@ def parsed(paths: Sequence[str], form: Libsvm, rows: int, dtype: Any) -> Iterato
     DataError
         A line is not of the format; the message names file and line, and says what was expected.
     """
+    from sklearn.datasets import load_svmlight_file  # noqa: PLC0415 - takes two seconds, and workers need none of it
+
     lines = (line for path in paths for line in _rows_of(path))
     while chunk := list(islice(lines, rows)):
         data = io.BytesIO(b"".join(line if line.endswith(b"\n") else line + b"\n" for _, _, line in chunk))

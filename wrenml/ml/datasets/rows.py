@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_random_state
 
 from wrenml.errors import ConfigError
 from wrenml.ml.datasets.described import Described
@@ -119,6 +118,8 @@ class Rows(Described):
         return tuple(self._parts(totals, random_state))
 
     def _parts(self, totals: Sequence[int], random_state: Any) -> list[Self]:
+        from sklearn.utils import check_random_state  # noqa: PLC0415 - takes two seconds, and workers need none of it
+
         seed = int(check_random_state(random_state).randint(_SEEDS))
         sizes = [
             len(choices[-1]) if choices else record.rows
