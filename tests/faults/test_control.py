@@ -17,6 +17,7 @@ import pytest
 import wrenml
 from tests.faults import deeds
 from tests.faults.clients import client, start
+from tests.support.threads import no_more_threads
 from wrenml.errors import CallCancelled, ExecutorClosedError, WorkerLost
 
 PATIENCE = 60
@@ -196,6 +197,14 @@ def test_many_maps_from_many_threads(executor: wrenml.Executor) -> None:
     for thread in threads:
         thread.join(PATIENCE)
     assert not failed
+
+
+def test_a_map_that_no_thread_can_be_started_for_harms_no_later_one() -> None:
+    with wrenml.local_executor(workers=1) as executor:
+        with no_more_threads(), pytest.raises(RuntimeError, match="thread"):
+            executor.map(deeds.same, [1])
+
+        assert executor.map(deeds.same, [2]).results(timeout=PATIENCE) == [2]
 
 
 def test_fork_before_and_after_use() -> None:

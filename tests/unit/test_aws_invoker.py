@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.threads import no_more_threads
 from wrenml.errors import StorageUnavailableError
 from wrenml.invoke.aws.invoker import AwsInvoker
 from wrenml.invoke.aws.target import Target
@@ -135,5 +136,16 @@ def test_an_outcome_that_cannot_be_read_again_at_once_is_read_later(
     flights.storage.reasons.append(StorageUnavailableError("away"))
 
     flights.invoker.refuse((JOB, 0, 1), f"jobs/{JOB}/out/0000000000")
+
+    flights.until(RequestOver, 1, eventually)
+
+
+def test_what_no_thread_can_be_started_for_takes_no_room(flights: Flights, eventually: Callable[..., None]) -> None:
+    with no_more_threads(), pytest.raises(RuntimeError, match="thread"):
+        flights.send(0, 1)
+    assert flights.invoker.room(deep=False) == 10
+
+    flights.send(0, 1)
+    flights.outcome("0000000000")
 
     flights.until(RequestOver, 1, eventually)

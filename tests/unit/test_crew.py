@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
+from tests.support.threads import no_more_threads
 from wrenml.crew import Crew
 
 PATIENCE = 20.0
@@ -70,16 +70,6 @@ def test_closing_ends_the_threads(drop: bool, eventually: Callable[..., None]) -
     assert not [one for one in threading.enumerate() if one.name.startswith("crew-that-ends")]
     crew.run(lambda: done.append(3))
     assert 3 not in done
-
-
-@contextmanager
-def no_more_threads() -> Iterator[None]:
-    """No thread can be started: its stack would need more than there is."""
-    size = threading.stack_size(1 << 46)
-    try:
-        yield
-    finally:
-        threading.stack_size(size)
 
 
 def test_a_task_that_no_thread_can_be_started_for_is_not_kept() -> None:

@@ -43,8 +43,9 @@ class Keeper:
         self._jobs.add(job)
         if self._thread is None:
             arguments = (self._storage, self._ended)
-            self._thread = threading.Thread(target=_keep, args=arguments, name="wrenml-keeper", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=_keep, args=arguments, name="wrenml-keeper", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def close(self) -> None:
         """Move what this session's jobs have in memory to the disk; to be called when nobody writes any more."""

@@ -104,11 +104,11 @@ class Monitor:
                 self._writing.add(job)
             try:
                 self._dispatch(job)
+                self._rouse()
             except Exception as error:
                 self._abandon(job, WorkerCrashed(f"the calls could not be handed out: {error!r}"))
                 raise
             self._end_if_over(job)
-            self._rouse()
         if not self._threaded:
             self._run_here(job)
         self._telling.tell()
@@ -145,8 +145,9 @@ class Monitor:
         if self._closing:
             return
         if self._threaded and self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="wrenml-monitor", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="wrenml-monitor", daemon=True)
+            thread.start()
+            self._thread = thread
         elif self._asleep:
             self._invoker.wake()
 

@@ -132,7 +132,11 @@ class AwsInvoker:
             return
         with self._changed:
             self._flights[flight.name] = flight
-        self._senders.run(partial(self._send, flight))
+        try:
+            self._senders.run(partial(self._send, flight))
+        except RuntimeError:
+            self.finish(flight.name)
+            raise
 
     def _function(self, memory_mb: int | None) -> str:
         wanted = self._sizes[0] if memory_mb is None else memory_mb
@@ -216,8 +220,8 @@ class AwsInvoker:
         with self._changed:
             if flight.over:
                 return
-        self._expect(flight)
         try:
+            self._expect(flight)
             error = self._sender.send(flight, lambda: len(self._flights))
         except Exception as failed:  # noqa: BLE001  # what nobody speaks for would be waited for until its lease ends
             _log.exception("wrenml: an invocation of job %s could not be sent", flight.request.job)
@@ -246,23 +250,17 @@ class AwsInvoker:
             watch.add(flight)
             watch.pace.sent(flight.request.count, now, alone=alone)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="wrenml-watch", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._watch, name="wrenml-watch", daemon=True)
+                thread.start()
+                self._thread = thread
             self._watching.notify()
 
     # Watching
 
     def _watch(self) -> None:
-        while not self._stopped.is_set():
-            with self._changed:
-                due = self._due()
-                now = time.monotonic()
-                if due is None or due > now:
-                    self._watching.wait(None if due is None else due - now)
-                    continue
-                watches = [(job, watch) for job, watch in self._watches.items() if watch.pace.due <= now]
+        while (watches := self._wait_for_due()) is not None:
             try:
-                for job, watch in watches:
+                for job, watch in watches.items():
                     self._look(job, watch)
                 if self._records_due <= time.monotonic():
                     self._look_for_records()
@@ -275,6 +273,17 @@ class AwsInvoker:
                 self._give_up(error)
             else:
                 self._unreached = 0.0
+
+    def _wait_for_due(self) -> dict[str, JobWatch] | None:
+        """Wait until it is time to look for something; return where, or None once nothing is to be read."""
+        with self._changed:
+            # Asked with the lock held: `close` wakes who waits, not who is about to.
+            while not self._stopped.is_set():
+                due, now = self._due(), time.monotonic()
+                if due is not None and due <= now:
+                    return {job: watch for job, watch in self._watches.items() if watch.pace.due <= now}
+                self._watching.wait(None if due is None else due - now)
+        return None
 
     def _due(self) -> float | None:
         """When to look next; None while nothing is waited for."""
