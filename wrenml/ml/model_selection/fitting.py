@@ -10,14 +10,14 @@ from typing import Any
 
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
-from sklearn.utils import indexable
 
 from wrenml import FutureList
 from wrenml.ml.callbacks import Callbacks, Task, path_of, replay
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.cells import Cell, Study, metadata_of
-from wrenml.ml.model_selection.content import as_content, as_one
+from wrenml.ml.model_selection.content import as_one
 from wrenml.ml.model_selection.engine import Arrived, planned
+from wrenml.ml.model_selection.given import given
 from wrenml.ml.model_selection.indexing import as_indices, rows_of_params, split
 from wrenml.ml.model_selection.kept import Kept
 from wrenml.ml.model_selection.results import insert_error_scores, report_failed_fits, tabulate
@@ -47,7 +47,7 @@ class Search:
     def __init__(self, search: Any, X: Any, y: Any, params: Mapping[str, Any], watch: Watch | None = None) -> None:
         self.scorer, self.refit_metric = compat.scorers_of(search)
         self.metrics = compat.metrics_of(self.scorer, search.scoring)
-        self.X, self.y = indexable(X, y)
+        self.X, self.y, self.sent = given(X, y)
         params = rows_of_params(self.X, params)
         self.routed = compat.routed(search, params)
         self.metadata = metadata_of(params)
@@ -173,8 +173,8 @@ class Search:
         search = self.search
         return Study(
             estimator=compat.shipped(self.estimator),
-            X=as_content(self.X),
-            y=as_content(self.y),
+            X=self.sent[0],
+            y=self.sent[1],
             splits=as_one(splits),
             candidates=[{name: compat.without_callbacks(value) for name, value in each.items()} for each in candidates],
             scorer=self.scorer,

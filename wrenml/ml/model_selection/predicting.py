@@ -13,12 +13,12 @@ from scipy.sparse import issparse, vstack
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import indexable
 
 from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.content import as_content, as_one
 from wrenml.ml.model_selection.engine import planned, run
+from wrenml.ml.model_selection.given import given
 from wrenml.ml.model_selection.indexing import Indices, as_indices, count, rows_of_params, split
 from wrenml.ml.model_selection.routing import check_groups, route
 
@@ -128,7 +128,7 @@ def cross_val_predict(  # noqa: PLR0913  # scikit-learn's
     """
     compat.check_arguments(sklearn.model_selection.cross_val_predict, locals())
     check_groups(groups)
-    X, y = indexable(X, y)
+    X, y, sent = given(X, y)
     cv = check_cv(cv, y, classifier=is_classifier(estimator))
     routed = route("cross_val_predict", params, groups, splitter=cv, estimator=estimator)
     splits = list(cv.split(X, y, **routed.splitter.split))
@@ -137,9 +137,8 @@ def cross_val_predict(  # noqa: PLR0913  # scikit-learn's
         raise ValueError("cross_val_predict only works for partitions")
     if method in _BY_CLASS and y is not None:
         y = _encoded(y)
-    task = _PredictTask(
-        compat.shipped(estimator), as_content(X), as_content(y), as_one(splits), routed.estimator.fit, method
-    )
+        sent = sent[0], as_content(y)
+    task = _PredictTask(compat.shipped(estimator), *sent, as_one(splits), routed.estimator.fit, method)
     plan = planned(executor, "cross_val_predict", estimator, n_jobs)
     found = run(plan, task, [(i,) for i in range(len(splits))])
     return _in_order(found, np.argsort(test), listed=method in _BY_CLASS and y is not None)

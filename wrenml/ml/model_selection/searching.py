@@ -40,9 +40,10 @@ class CellSearch:
         Parameters
         ----------
         X : data of shape (n_samples, n_features)
-            Training vectors: an array, sparse matrix, frame or list.
+            Training vectors: an array, sparse matrix, frame or list. Or a `wrenml.ml.datasets.ShardedDataset`, which
+            workers read from where it lies, and which must fit into their memory.
         y : data of shape (n_samples,) or (n_samples, n_outputs), optional
-            Targets.
+            Targets; a data set brings its own.
         **params
             For the estimator's `fit`, the scorer and the splitter, as in scikit-learn.
 

@@ -10,13 +10,13 @@ import sklearn.model_selection
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
-from sklearn.utils import indexable
 
 from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.cells import Cell, Study
-from wrenml.ml.model_selection.content import as_content, as_one
+from wrenml.ml.model_selection.content import as_one
 from wrenml.ml.model_selection.engine import planned
+from wrenml.ml.model_selection.given import given
 from wrenml.ml.model_selection.results import by_name, insert_error_scores, report_failed_fits
 from wrenml.ml.model_selection.routing import check_groups, route
 from wrenml.ml.model_selection.studies import run_study
@@ -65,7 +65,7 @@ def cross_validate(  # noqa: PLR0913  # scikit-learn's
     """
     compat.check_arguments(sklearn.model_selection.cross_validate, locals())
     check_groups(groups)
-    X, y = indexable(X, y)
+    X, y, sent = given(X, y)
     cv = check_cv(cv, y, classifier=is_classifier(estimator))
     scorer = check_scoring(compat.without_callbacks(estimator), scoring=scoring, raise_exc=error_score == "raise")
     routed = route("cross_validate", params, groups, splitter=cv, estimator=estimator, scorer=scorer)
@@ -73,8 +73,8 @@ def cross_validate(  # noqa: PLR0913  # scikit-learn's
     splits = list(cv.split(X, y, **routed.splitter.split))
     study = Study(
         estimator=compat.shipped(estimator),
-        X=as_content(X),
-        y=as_content(y),
+        X=sent[0],
+        y=sent[1],
         splits=as_one(splits),
         candidates=[None],
         scorer=scorer,
