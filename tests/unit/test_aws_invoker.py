@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -50,9 +53,10 @@ class Bucket(MemoryStorage):
 class Flights:
     """An invoker on storage in memory, and what it has told."""
 
-    def __init__(self) -> None:
-        self.storage, self.client = Bucket(), Lambda()
-        self.invoker = AwsInvoker(TARGET, self.client, self.storage, MemoryStorage(), 10)
+    def __init__(self, ahead: float = 0.0) -> None:
+        self.storage, self.client, self.failures = Bucket(), Lambda(), MemoryStorage()
+        target = TARGET._replace(time=lambda: time.time() - ahead)
+        self.invoker = AwsInvoker(target, self.client, self.storage, self.failures, 10)
         self.events: list[Event] = []
 
     def send(self, first: int, attempt: int, *, count: int = 1, part: int = 1) -> None:
@@ -61,6 +65,16 @@ class Flights:
 
     def outcome(self, name: str) -> None:
         self.storage.put(f"jobs/{JOB}/out/{name}", b"x")
+
+    def fail(self, first: int, attempt: int, when: float) -> None:
+        """Write what Lambda writes of an invocation that ended without an answer."""
+        record = {
+            "requestContext": {"condition": "RetriesExhausted"},
+            "requestPayload": {"job": JOB, "calls": [first, 1], "attempt": attempt},
+            "responsePayload": {"errorType": "Runtime.ExitError", "errorMessage": "exit status 3"},
+        }
+        stamp = time.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S", time.gmtime(when))
+        self.failures.put(f"aws/lambda/async/fn/{stamp}-0", json.dumps(record).encode())
 
     def until(self, event: type[Event], attempt: int, eventually: Callable[..., None]) -> None:
         """Wait for the next such event of an attempt."""
@@ -76,8 +90,8 @@ class Flights:
 @pytest.fixture
 def flights() -> Iterator[Flights]:
     made = Flights()
-    yield made
-    made.invoker.close()
+    with closing(made.invoker):
+        yield made
 
 
 def test_what_a_lost_backup_backed_is_still_waited_for(flights: Flights, eventually: Callable[..., None]) -> None:
@@ -149,3 +163,13 @@ def test_what_no_thread_can_be_started_for_takes_no_room(flights: Flights, event
     flights.outcome("0000000000")
 
     flights.until(RequestOver, 1, eventually)
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
+def test_failure_records_are_found_though_this_clock_is_wrong(ahead: float, eventually: Callable[..., None]) -> None:
+    flights = Flights(ahead)
+    with closing(flights.invoker):
+        flights.send(0, 1)
+        flights.fail(0, 1, time.time() - ahead)
+
+        flights.until(WorkerGone, 1, eventually)

@@ -56,6 +56,7 @@ _RECORDS_FIRST = 1.0  # seconds of silence before failure records are looked for
 _RECORDS_LAST = 15.0
 _RECORDS_GROWTH = 1.5
 _UNREACHED_LAST = 10.0
+_OFF = 10.0  # seconds that a clock may be wrong by without anybody minding
 # An asynchronous event may have 1 MB; what is not arguments is well below this, the carried job spec included.
 _ENVELOPE_BYTES = 48 << 10
 _PAYLOAD_BYTES = 1_000_000
@@ -91,7 +92,7 @@ class AwsInvoker:
         self._stopped = threading.Event()
         self._sender = Sender(client, target, self.window, self._stopped, self._throttled)
         memory = {name: size for size, name in target.functions.items()}
-        self._records = Records(failures, memory, time.time() - 1.0)
+        self._records = Records(failures, memory, target.time() - _OFF, target.time)
         self._records_due = 0.0
         self._records_pause = _RECORDS_FIRST
         self._senders = Crew(_SENDERS, "wrenml-send")

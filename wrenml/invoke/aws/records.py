@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from wrenml.errors import (
@@ -43,13 +43,10 @@ class FailureRecord(NamedTuple):
         Of the invocation.
     cause : WrenmlError
         Why it ended.
-    started : bool
-        Whether it ever ran.
     """
 
     name: Name
     cause: WrenmlError
-    started: bool
 
 
 class Records:
@@ -63,12 +60,17 @@ class Records:
         How much memory each has, for messages.
     since : float
         Unix seconds; earlier records are not looked at.
+    clock : callable, optional
+        Unix seconds as AWS has them. Default: this machine's.
     """
 
-    def __init__(self, storage: Objects, memory_mb: Mapping[str, int], since: float) -> None:
+    def __init__(
+        self, storage: Objects, memory_mb: Mapping[str, int], since: float, clock: Callable[[], float] = time.time
+    ) -> None:
         self._storage = storage
         self._memory_mb = dict(memory_mb)
         self._since = since
+        self._clock = clock
         self._seen: set[str] = set()
 
     def look(self, functions: Iterable[str]) -> Iterator[FailureRecord]:
@@ -79,10 +81,8 @@ class Records:
         StorageError
             If the bucket cannot be read.
         """
-        now = time.time()
+        now = self._clock()
         since = self._since
-        # A record may appear some time after the moment that its name tells.
-        self._since = max(since, now - _LAG)
         for function in functions:
             for day in range(int(since // _DAY), int(now // _DAY) + 1):
                 folder = time.strftime(f"{_PREFIX}/{function}/%Y/%m/%d/", time.gmtime(day * _DAY))
@@ -93,6 +93,8 @@ class Records:
                         record = self._read(key, self._memory_mb.get(function))
                         if record is not None:
                             yield record
+        # A record may appear some time after the moment that its name tells.
+        self._since = max(since, now - _LAG)
 
     def _read(self, key: str, memory_mb: int | None) -> FailureRecord | None:
         try:
@@ -107,11 +109,11 @@ class Records:
             _log.debug("wrenml: %s is no failure record of ours: %r", key, error)
             return None
         if condition == "EventAgeExceeded":
-            return FailureRecord(name, WorkerLost("the invocation waited too long for its start."), started=False)
+            return FailureRecord(name, WorkerLost("the invocation waited too long for its start."))
         if not answer:
-            return FailureRecord(name, _never_ran(condition), started=False)
+            return FailureRecord(name, _never_ran(condition))
         cause = _cause(str(answer.get("errorType", "")), str(answer.get("errorMessage", "")), memory_mb)
-        return FailureRecord(name, cause, started=True)
+        return FailureRecord(name, cause)
 
 
 def _never_ran(condition: str) -> WorkerCrashed:
