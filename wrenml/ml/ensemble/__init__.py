@@ -1,4 +1,4 @@
-"""scikit-learn's ensembles, grown by the workers of an executor: bit for bit the same, however many workers there are.
+"""Ensembles grown by the workers of an executor: scikit-learn's, bit for bit, however many workers there are.
 
 ::
 
@@ -16,6 +16,7 @@ from wrenml.ml.ensemble.forests import (
     RandomForestRegressor,
 )
 from wrenml.ml.ensemble.merging import merge_forests
+from wrenml.ml.ensemble.patches import RandomPatchesClassifier, RandomPatchesRegressor
 
 __all__ = [
     "BaggingClassifier",
@@ -24,5 +25,7 @@ __all__ = [
     "ExtraTreesRegressor",
     "RandomForestClassifier",
     "RandomForestRegressor",
+    "RandomPatchesClassifier",
+    "RandomPatchesRegressor",
     "merge_forests",
 ]

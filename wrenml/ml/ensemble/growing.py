@@ -10,19 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
+from wrenml.ml.ensemble.drawing import SEEDS
 from wrenml.ml.ensemble.merging import merge_forests, merged
-from wrenml.ml.ensemble.shards import loaded, naming, parts_of
+from wrenml.ml.ensemble.shards import check_width, loaded, naming, parts_of
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.engine import planned, run
 
 __all__ = ["grown"]
-
-_SEEDS: Final = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def grown(forest: Any, shards: Iterable[Any]) -> dict[str, Any]:
                 f"n_estimators={forest.n_estimators} for {len(parts)} shards: give at least one tree for each"
             )
         counts = [len(trees) for trees in np.array_split(np.arange(forest.n_estimators), len(parts))]
-        seeds = check_random_state(forest.random_state).randint(_SEEDS, size=len(parts)).tolist()
+        seeds = check_random_state(forest.random_state).randint(SEEDS, size=len(parts)).tolist()
         items = list(zip(range(len(parts)), parts, counts, seeds, strict=True))
         forests = run(plan, _task(forest), items)
     return _merged(forests)
@@ -87,9 +86,5 @@ def _task(forest: Any) -> _Growing:
 
 def _merged(forests: list[Any]) -> dict[str, Any]:
     for number, forest in enumerate(forests):
-        if forest.n_features_in_ != forests[0].n_features_in_:
-            raise ValueError(
-                f"shard {number}: X has {forest.n_features_in_} features, but shard 0 has "
-                f"{forests[0].n_features_in_} features"
-            )
+        check_width(number, forest.n_features_in_, forests[0].n_features_in_)
     return merged(forests)

@@ -9,7 +9,7 @@ from typing import Any
 from wrenml.executor import Executor
 from wrenml.ml.model_selection.content import as_content
 
-__all__ = ["loaded", "naming", "parts_of"]
+__all__ = ["check_width", "loaded", "naming", "parts_of"]
 
 
 def parts_of(shards: Iterable[Any], executor: Executor) -> list[Any]:
@@ -54,3 +54,9 @@ def naming(number: int) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ValueError(f"shard {number}: {error}") from error
+
+
+def check_width(number: int, width: int, first: int) -> None:
+    """Refuse a shard with other features than the first, which is said with its number."""
+    if width != first:
+        raise ValueError(f"shard {number}: X has {width} features, but shard 0 has {first} features")
