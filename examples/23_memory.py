@@ -32,8 +32,8 @@ def computed(futures: FutureList[float]) -> int:
 if __name__ == "__main__":
     runs = [("the first run", WIDTHS), ("the same again", WIDTHS), ("two more", [*WIDTHS, 1.0, 2.0])]
     found = []
-    for name, widths in runs:
-        with default_executor() as executor:  # each has workers of its own, as another script would
+    with default_executor() as executor:  # any other would find them, too, and so would another process
+        for name, widths in runs:
             start = perf_counter()
             futures = executor.map(accuracy, widths, cache="accuracy")
             found.append((futures.results(), computed(futures)))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from wrenml import default_executor
+from wrenml import local_executor
 
 Pixels = NDArray[np.float64]
 SMAPS = Path("/proc/self/smaps_rollup")  # only Linux tells
@@ -36,7 +36,7 @@ if __name__ == "__main__":
     pixels = np.tile(load_digits().data, (140, 1))
     print(f"{len(pixels):,} images, {pixels.nbytes / 1e6:.0f} MB")
 
-    with default_executor() as executor:
+    with local_executor() as executor:
         values, memory = {}, {}
         for name, function in {"shared": spread, "copied": spread_of_copy}.items():
             results = executor.map(partial(function, pixels), range(16)).results()
