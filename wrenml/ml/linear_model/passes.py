@@ -1,33 +1,25 @@
 """Epochs of perceptron learning over one shard: what a worker does.
 
-scikit-learn's `Perceptron` learns, row by row, and does not say from which rows it did. It is asked by a column for
-each row that is 1 there and 0 elsewhere::
-
-    features        1   which row
-    x00 x01 …       1   1  0  0        In one pass a row's own column has weight 0 when the row is met, so it adds
-    x10 x11 …       1   0  1  0        nothing to any score, and afterwards it has by how much the row was added to the
-    x20 x21 …       1   0  0  1        coefficients: 0 if there was no mistake.
-
-That gives the number of mistakes, and Collins' average without a pass of its own: a row that was added at step t is in
-the coefficients of all steps but the first t - 1. The column of ones is the intercept of dense data, so that it is
-learned as scikit-learn learns it there; sparse data has scikit-learn's own.
+The rows are learned with marks (`marking.py`), which tell by how much each was added to the coefficients. That gives
+the number of mistakes, and Collins' average without a pass of its own: a row that was added at step t is in the
+coefficients of all steps but the first t - 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 
+from wrenml.ml.linear_model.marking import Marking, blocks, marking
 from wrenml.ml.linear_model.shards import Shard
 
 __all__ = ["Passed", "Training", "Weights"]
 
-_BLOCK_VALUES: Final = 1 << 22  # copied at a time: 32 MiB
 _SPARSE_INTERCEPT_RATE: Final = 0.01  # scikit-learn's user guide, "Stochastic Gradient Descent", implementation details
 
 
@@ -103,10 +95,13 @@ class Training:
         """Learn from a shard, given its number."""
         weights = self.start or Weights.zeros(len(self.classes), shard.X.shape[1])
         averages, mistakes = [], []
-        for epoch in self.epochs:
-            weights, average, wrong = self._epoch(shard, weights, self._order(shard, epoch, number))
-            averages.append(average)
-            mistakes.append(wrong)
+        shown = marking(shard.X, ones=float(self.base.fit_intercept))
+        # The data was checked before it was stored.
+        with config_context(assume_finite=True, skip_parameter_validation=True):
+            for epoch in self.epochs:
+                weights, average, wrong = self._epoch(shard, shown, weights, self._order(shard, epoch, number))
+                averages.append(average)
+                mistakes.append(wrong)
         mean = None
         if self.average:
             mean = Weights(
@@ -117,35 +112,31 @@ class Training:
 
     def _order(self, shard: Shard, epoch: int, number: int) -> Any:
         if self.seed is None:
-            return np.arange(len(shard))
+            return None
         return np.random.default_rng([self.seed, epoch, number]).permutation(len(shard))
 
-    def _epoch(self, shard: Shard, weights: Weights, order: Any) -> tuple[Weights, Weights, int]:
+    def _epoch(self, shard: Shard, shown: Marking, weights: Weights, order: Any) -> tuple[Weights, Weights, int]:
         late = Weights(np.zeros_like(weights.coef), np.zeros_like(weights.intercept))
         mistakes = met = 0
-        for rows in _blocks(shard.X, order):
-            weights, amounts, marked = self._learn(shard, weights, rows)
+        for rows in blocks(shard.X, order, len(weights.coef)):
+            marked, features = shown.show(rows)
+            weights, amounts = self._learn(shard, weights, rows, marked)
             mistakes += int(np.count_nonzero(amounts))
             if self.average:
-                steps_before = np.arange(met, met + len(rows), dtype=np.float64)
-                late = self._added(late, amounts * steps_before, marked, dense=not sparse.issparse(shard.X))
-            met += len(rows)
+                late = self._added(late, amounts * np.arange(met, met + marked.shape[0], dtype=np.float64), features)
+            met += marked.shape[0]
         average = Weights(weights.coef - late.coef / met, weights.intercept - late.intercept / met)
         return weights, average, mistakes
 
-    def _learn(self, shard: Shard, weights: Weights, rows: Any) -> tuple[Weights, Any, Any]:
-        """Learn from some rows; return the weights, by how much each row was added, and the rows as they were shown."""
-        dense = not sparse.issparse(shard.X)
-        marked = _marked_dense(shard.X, rows) if dense else _marked_sparse(shard.X, rows)
-        own_column = dense and self.base.fit_intercept
-        model = clone(self.base).set_params(shuffle=False, fit_intercept=self.base.fit_intercept and not dense)
+    def _learn(self, shard: Shard, weights: Weights, rows: Any, marked: Any) -> tuple[Weights, Any]:
+        """Learn from some rows, marked; return the weights, and by how much each row was added."""
+        own_column = self.base.fit_intercept and not sparse.issparse(shard.X)
+        model = clone(self.base).set_params(shuffle=False, fit_intercept=self.base.fit_intercept and not own_column)
         width = weights.coef.shape[1]
         start = np.zeros((len(weights.coef), marked.shape[1]))
         start[:, :width] = weights.coef
         if own_column:
             start[:, width] = weights.intercept
-        elif dense:
-            marked.data[width :: width + 2] = 0.0
         # Weights that are there when it first learns are where it begins, whatever classes these rows have.
         model.coef_ = start
         model.intercept_ = np.zeros_like(weights.intercept) if own_column else weights.intercept.copy()
@@ -153,37 +144,14 @@ class Training:
         model.partial_fit(marked, shard.y[rows], classes=self.classes, sample_weight=some)
         found = model.coef_
         intercept = found[:, width].copy() if own_column else model.intercept_
-        return Weights(found[:, :width].copy(), intercept), found[:, -len(rows) :].copy(), marked
+        return Weights(found[:, :width].copy(), intercept), found[:, -marked.shape[0] :]
 
-    def _added(self, late: Weights, amounts: Any, marked: Any, *, dense: bool) -> Weights:
+    def _added(self, late: Weights, amounts: Any, rows: Any) -> Weights:
         """Add rows to weights, each by an amount."""
         width = late.coef.shape[1]
-        more = np.asarray((marked.T @ amounts.T).T)
+        more = amounts @ rows
         if not self.base.fit_intercept:
             return Weights(late.coef + more[:, :width], late.intercept)
-        intercept = more[:, width] if dense else _SPARSE_INTERCEPT_RATE * amounts.sum(axis=1)
+        rate = _SPARSE_INTERCEPT_RATE * amounts.sum(axis=1)
+        intercept = rate if sparse.issparse(rows) else more[:, width]
         return Weights(late.coef + more[:, :width], late.intercept + intercept)
-
-
-def _blocks(X: Any, order: Any) -> Iterator[Any]:
-    """Cut an order of rows such that the copies of a block's rows stay small, whatever the shard's size."""
-    values = X.nnz if sparse.issparse(X) else X.size
-    size = max(1, int(_BLOCK_VALUES / (values / X.shape[0] + 2)))
-    return (order[start : start + size] for start in range(0, len(order), size))
-
-
-def _marked_dense(X: Any, rows: Any) -> Any:
-    """Rows, a column of ones, and a column for each row; zeros are kept, as they cost less than looking for them."""
-    count, width = len(rows), X.shape[1]
-    data = np.ones((count, width + 2))
-    data[:, :width] = X[rows]
-    indices = np.empty((count, width + 2), dtype=np.int32)
-    indices[:, : width + 1] = np.arange(width + 1)
-    indices[:, width + 1] = width + 1 + np.arange(count)
-    bounds = np.arange(0, (count + 1) * (width + 2), width + 2, dtype=np.int32)
-    return sparse.csr_matrix((data.ravel(), indices.ravel(), bounds), shape=(count, width + 1 + count))
-
-
-def _marked_sparse(X: Any, rows: Any) -> Any:
-    """Rows and a column for each row."""
-    return sparse.hstack([X[rows].astype(np.float64), sparse.identity(len(rows))], format="csr")
