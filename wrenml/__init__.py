@@ -30,24 +30,24 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ALL_COMPLETED": "futurelist",
-    "ALWAYS": "futurelist",
-    "ANY_COMPLETED": "futurelist",
+    "ALL_COMPLETED": "waiting",
+    "ALWAYS": "waiting",
+    "ANY_COMPLETED": "waiting",
     "Executor": "executor",
     "Future": "futures",
     "FutureList": "futurelist",
     "MapOptions": "options",
     "Options": "options",
     "Ref": "references",
-    "as_completed": "futurelist",
+    "as_completed": "waiting",
     "aws_executor": "executors",
     "default_executor": "executors",
     "dummy_executor": "executors",
-    "get_all_results": "futurelist",
+    "get_all_results": "waiting",
     "inline_executor": "executors",
     "lambda_executor": "executors",
     "local_executor": "local",
-    "wait": "futurelist",
+    "wait": "waiting",
 }
 
 

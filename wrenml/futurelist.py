@@ -1,51 +1,24 @@
-"""The futures of a map, as a sequence, and waiting for several futures."""
+"""The futures of a map, as a sequence."""
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, overload
+from typing import Literal, NamedTuple, TypeVar, cast, overload
 
 from wrenml.costs import FREE, Cost
 from wrenml.errors import CallCancelled, ConfigError
 from wrenml.futures import Future
 from wrenml.monitor.job import Job
+from wrenml.waiting import as_completed
 
-__all__ = [
-    "ALL_COMPLETED",
-    "ALWAYS",
-    "ANY_COMPLETED",
-    "FutureList",
-    "Summary",
-    "WaitResult",
-    "as_completed",
-    "get_all_results",
-    "wait",
-]
+__all__ = ["FutureList", "Summary"]
 
 R = TypeVar("R")
 
-ALL_COMPLETED = "ALL_COMPLETED"
-ANY_COMPLETED = "ANY_COMPLETED"
-ALWAYS = "ALWAYS"
-_STANDARD = {
-    "ALL_COMPLETED": concurrent.futures.ALL_COMPLETED,
-    "ANY_COMPLETED": concurrent.futures.FIRST_COMPLETED,
-    "FIRST_COMPLETED": concurrent.futures.FIRST_COMPLETED,
-    "FIRST_EXCEPTION": concurrent.futures.FIRST_EXCEPTION,
-}
-
 Errors = Literal["raise", "return", "skip"]
-
-
-class WaitResult(NamedTuple, Generic[R]):
-    """Futures that are done and futures that are not, both in the order given."""
-
-    done: list[Future[R]]
-    not_done: list[Future[R]]
 
 
 class Summary(NamedTuple):
@@ -333,68 +306,3 @@ def _again(futures: list[Future[R]]) -> FutureList[R] | list[Future[R]]:
     owners = {id(future.owner): future.owner for future in futures}
     owner = next(iter(owners.values()), None)
     return FutureList(futures, owner if len(owners) == 1 and isinstance(owner, Job) else None)
-
-
-def wait(
-    futures: Iterable[Future[R]],
-    return_when: str = ALL_COMPLETED,
-    THREADPOOL_SIZE: int | None = None,  # noqa: ARG001, N803  # PyWren's name; there is no pool
-    WAIT_DUR_SEC: float | None = None,  # noqa: ARG001, N803  # PyWren's name; nothing is polled
-    *,
-    timeout: float | None = None,
-) -> WaitResult[R]:
-    """Wait for futures, which may belong to several maps and executors.
-
-    Parameters
-    ----------
-    futures : iterable of Future
-        What to wait for.
-    return_when : {ALL_COMPLETED, ANY_COMPLETED, ALWAYS}
-        Return when all are done, when at least one is, or at once. The standard library's constants mean the same as
-        there.
-    THREADPOOL_SIZE, WAIT_DUR_SEC
-        Accepted for PyWren's sake, without effect.
-    timeout : float, optional
-        Seconds after which to return in any case.
-
-    Returns
-    -------
-    WaitResult
-        The futures done and not done, as two lists in the order given.
-    """
-    waited = list(futures)
-    for one in waited:
-        if not isinstance(one, concurrent.futures.Future):
-            raise ConfigError(f"wait() takes futures, and was given {type(one).__name__}: {one!r:.80}")
-    if return_when != ALWAYS:
-        known = _STANDARD.get(return_when)
-        if known is None:
-            raise ConfigError(f"return_when={return_when!r}: choose ALL_COMPLETED, ANY_COMPLETED or ALWAYS")
-        concurrent.futures.wait(waited, timeout, known)
-    done = {id(future) for future in waited if future.done()}
-    return WaitResult(
-        [future for future in waited if id(future) in done],
-        [future for future in waited if id(future) not in done],
-    )
-
-
-def as_completed(futures: Iterable[Future[R]], timeout: float | None = None) -> Iterator[Future[R]]:
-    """Stream futures as their calls end; those of several maps may be mixed.
-
-    Raises
-    ------
-    TimeoutError
-        If one has no outcome after `timeout` seconds.
-    """
-    return cast("Iterator[Future[R]]", concurrent.futures.as_completed(cast("Any", futures), timeout))
-
-
-def get_all_results(futures: Iterable[Future[R]]) -> list[R]:
-    """Wait for futures and return their results in order (PyWren).
-
-    Raises
-    ------
-    BaseException
-        The first exception, in the order of the futures.
-    """
-    return [future.result() for future in futures]

@@ -11,11 +11,12 @@ from dataclasses import asdict
 
 from wrenml.cli.exits import Exit
 from wrenml.cli.jobs import print_table
-from wrenml.cli.reading import Jobs, View
+from wrenml.cli.reading import Jobs
 from wrenml.costs import FREE, Cost
 from wrenml.monitor.records import Record
 from wrenml.monitor.spending import cost_of_record
 from wrenml.observe.text import plural
+from wrenml.reporting.summing import View
 
 __all__ = ["run_cost"]
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from wrenml.cli.exits import Exit
-from wrenml.cli.reading import Jobs, View, is_cancelled, message
+from wrenml.cli.reading import Jobs
 from wrenml.monitor.records import Found, Record, output_of
 from wrenml.monitor.spending import cost_of_record
 from wrenml.observe.text import plural, span
 from wrenml.outcome import Status
+from wrenml.reporting.summing import View, is_cancelled, message
 
 __all__ = ["print_table", "run_jobs", "run_logs", "run_show"]
 

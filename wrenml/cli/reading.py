@@ -1,11 +1,9 @@
-"""Jobs as the command line sees them: found by a part of their id, and summed up."""
+"""Jobs as the command line sees them: found by a part of their id."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from wrenml.auth import job_key
 from wrenml.aws.session import Session
@@ -15,88 +13,14 @@ from wrenml.errors import AuthenticationError, ConfigError, JobNotFoundError
 from wrenml.folders import working_dir
 from wrenml.monitor.manifest import Manifest, read_manifest
 from wrenml.monitor.records import Found, Record, read_job
-from wrenml.outcome import Status
 from wrenml.rootkey import load_root_key
 from wrenml.storage import LocalStorage, Storage
 from wrenml.storage.base import is_remote
 
-__all__ = ["Jobs", "View", "is_cancelled", "message"]
+__all__ = ["Jobs"]
 
 LAST = "last"
 _LISTED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a job comes to; durations in seconds, memory in MB."""
-
-    id: str
-    name: str
-    state: str  # running, done, failed, cancelled, lost
-    calls: int
-    succeeded: int
-    failed: int
-    cancelled: int
-    missing: int
-    started: str
-    wall_seconds: float
-    call_seconds: float
-    peak_mb: float
-    backend: str
-    python: str
-    host: str
-    pid: int
-    tags: dict[str, str]
-
-    @classmethod
-    def of(cls, record: Record) -> View:
-        """Sum up a job."""
-        manifest, found = record.manifest, record.found.values()
-        outcomes = [one.outcome for one in found]
-        cancelled = sum(is_cancelled(one) for one in found)
-        failed = sum(outcome.status != Status.SUCCESS for outcome in outcomes) - cancelled
-        missing = record.total - len(outcomes)
-        stored = max((outcome.timings.stored for outcome in outcomes), default=manifest.created)
-        return cls(
-            id=manifest.job,
-            name=manifest.name,
-            state=_state(record, failed, cancelled, missing),
-            calls=record.total,
-            succeeded=len(outcomes) - failed - cancelled,
-            failed=failed,
-            cancelled=cancelled,
-            missing=missing,
-            started=datetime.fromtimestamp(manifest.created, UTC).astimezone().isoformat(timespec="seconds"),
-            wall_seconds=max(stored - manifest.created, 0.0),
-            call_seconds=sum(outcome.timings.ran for outcome in outcomes),
-            peak_mb=max((outcome.peak_mb for outcome in outcomes), default=0.0),
-            backend=manifest.backend,
-            python=manifest.python,
-            host=manifest.host,
-            pid=manifest.pid,
-            tags=dict(manifest.tags),
-        )
-
-
-def _state(record: Record, failed: int, cancelled: int, missing: int) -> str:
-    if missing:
-        return "running" if record.client_alive else "lost"
-    if failed:
-        return "failed"
-    return "cancelled" if cancelled else "done"
-
-
-def is_cancelled(found: Found) -> bool:
-    """Whether a call was cancelled."""
-    return found.outcome.extra.get("kind") == "cancelled"
-
-
-def message(found: Found) -> str:
-    """A failure in one line: the exception's type and what it says."""
-    extra = found.outcome.extra
-    name = str(extra.get("type", "an exception")).removeprefix("builtins.")
-    text = " ".join(str(extra.get("message", "")).split())
-    return f"{name}: {text}" if text else name
 
 
 class Jobs:
