@@ -9,8 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import check_array, check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wrenml.executor import Executor
@@ -89,14 +90,14 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
         self.executor = executor
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn from rows.
+        """Learn from rows, or from a data set in shards.
 
         Parameters
         ----------
-        X : array or sparse matrix of shape (n, n_features)
-            Features.
+        X : array or sparse matrix of shape (n, n_features), or ShardedDataset
+            Features. A data set's shards are learned as they are, and read by the workers.
         y : array of shape (n,), optional
-            Labels or numbers. Default: the estimator needs none.
+            Labels or numbers; a data set brings its own. Default: the estimator needs none.
         sample_weight : array of shape (n,), optional
             Given to the estimator's `partial_fit`; rows of weight 0 are left out.
 
@@ -113,6 +114,18 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
             If the estimator has no `partial_fit`.
         """
         self._check_parameters()
+        seed = int(check_random_state(self.random_state).randint(_SEEDS))
+        plan = planned(self.executor, "fit", self, None)
+        if hasattr(X, "shards") and y is None and sample_weight is None:
+            shards, classes = self._surveyed(plan, X)
+        else:
+            shards, classes = self._stored(plan, self._rows(X, y, sample_weight), seed)
+        fixed = {"classes": classes} if is_classifier(self.estimator) else {}
+        learn = self._averaged if self.strategy == "average" else self._chained
+        self.estimator_ = learn(plan, shards, self._first(seed), fixed)
+        return self
+
+    def _rows(self, X: Any, y: Any, sample_weight: Any) -> Shard:
         if y is None and get_tags(self.estimator).target_tags.required:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": FLOATS, "order": "C", "accept_large_sparse": False}
@@ -120,14 +133,22 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
             X = validate_data(self, X, **checks)
         else:
             X, y = validate_data(self, X, y, **checks)
-        rows = weighted(Shard(X, y, checked_weights(sample_weight, X)))
-        fixed = {"classes": np.unique(rows.y)} if is_classifier(self.estimator) else {}
-        seed = int(check_random_state(self.random_state).randint(_SEEDS))
-        plan = planned(self.executor, "fit", self, None)
-        shards = Stored.of(cut(rows, self.n_shards, seed if self.shuffle else None), plan.executor)
-        learn = self._averaged if self.strategy == "average" else self._chained
-        self.estimator_ = learn(plan, shards, self._first(seed), fixed)
-        return self
+        return weighted(Shard(X, y, checked_weights(sample_weight, X)))
+
+    def _stored(self, plan: Plan, rows: Shard, seed: int) -> tuple[Stored, Any]:
+        classes = np.unique(rows.y) if is_classifier(self.estimator) else None
+        return Stored.of(cut(rows, self.n_shards, seed if self.shuffle else None), plan.executor), classes
+
+    def _surveyed(self, plan: Plan, dataset: Any) -> tuple[Stored, Any]:
+        shards = list(dataset.shards)
+        needed = get_tags(self.estimator).target_tags.required
+        if needed and not dataset.has_labels:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the data set has no labels.")
+        task = partial(_labels_of, is_classifier(self.estimator), needed)
+        found = run(plan, task, [(shard, number) for number, shard in enumerate(shards)])
+        self.n_features_in_ = dataset.n_features
+        classes = np.unique(np.concatenate(found)) if is_classifier(self.estimator) else None
+        return Stored(shards, [float(shard.rows) for shard in shards]), classes
 
     @available_if(_has("predict"))  # type: ignore[untyped-decorator]
     def predict(self, X: Any) -> Any:
@@ -207,8 +228,24 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
         return model
 
 
-def _learned(model: Any, fixed: dict[str, Any], shard: Shard) -> Any:
+def _labels_of(classify: bool, needed: bool, handle: Any, number: int) -> Any:  # noqa: FBT001  # of a partial
+    """Check a shard, and return its distinct labels if they are classes: in a worker."""
+    X, y = handle.load()
+    try:
+        check_array(X, accept_sparse="csr", dtype=FLOATS, accept_large_sparse=False, input_name="X")
+        if needed and not classify:
+            check_array(y, ensure_2d=False, dtype=FLOATS, input_name="y")
+        if not classify:
+            return None
+        check_classification_targets(y)
+        return np.unique(y)
+    except ValueError as error:
+        raise ValueError(f"shard {number}: {error}") from error
+
+
+def _learned(model: Any, fixed: dict[str, Any], given: Any) -> Any:
     """Have a model learn a shard: in a worker."""
-    given = dict(fixed) if shard.weights is None else {**fixed, "sample_weight": shard.weights}
+    shard = given if isinstance(given, Shard) else Shard(*given.load())
+    more = dict(fixed) if shard.weights is None else {**fixed, "sample_weight": shard.weights}
     # What a worker was sent is there for its next call as well.
-    return deepcopy(model).partial_fit(shard.X, shard.y, **given)
+    return deepcopy(model).partial_fit(shard.X, shard.y, **more)

@@ -19,13 +19,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from wrenml.executor import Executor
+from wrenml.ml.linear_model.entering import entered, shards_of
 from wrenml.ml.linear_model.linear import LinearClassifier
 from wrenml.ml.linear_model.passes import Training, Weights
 from wrenml.ml.linear_model.rounds import Round, Rounds
-from wrenml.ml.linear_model.settings import check_number, check_parameters, model_of, training_of
+from wrenml.ml.linear_model.settings import check_number, check_parameters, model_of, training_of, weighing
 from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, read, weighted
 from wrenml.ml.linear_model.stopping import Patience, set_aside
-from wrenml.ml.model_selection.engine import planned
+from wrenml.ml.model_selection.engine import Plan, planned
 
 __all__ = ["ParallelPerceptron"]
 
@@ -133,15 +134,15 @@ class ParallelPerceptron(LinearClassifier):
 
     # Learning
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn from rows.
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from rows, from shards, or from a data set in shards.
 
         Parameters
         ----------
         X : array or sparse matrix of shape (n, n_features)
-            Features.
+            Features. Or what `fit_shards` takes.
         y : array of shape (n,)
-            Labels.
+            Labels; shards bring their own.
         sample_weight : array of shape (n,), optional
             How much a row is added at a mistake; rows of weight 0 are left out before the shards are cut.
 
@@ -155,6 +156,8 @@ class ParallelPerceptron(LinearClassifier):
         ValueError
             scikit-learn's, for data that is not valid; or a parameter is not.
         """
+        if shards_of(X, y) is not None and sample_weight is None:
+            return self.fit_shards(X)
         check_parameters(self)
         rows = weighted(self._rows(X, y, sample_weight, reset=True))
         classes = np.unique(rows.y)
@@ -165,7 +168,9 @@ class ParallelPerceptron(LinearClassifier):
             rows, held = set_aside(rows, self.validation_fraction, seed)
         plan = planned(self.executor, "fit", self, None)
         shards = Stored.of(cut(rows, self.n_shards, seed if self.shuffle else None), plan.executor)
-        self._learn(Rounds(plan, shards, training_of(self, classes, rows.y, seed), self.mixing), held)
+        self._learn(
+            Rounds(plan, shards, training_of(self, classes, weighing(classes, rows.y), seed), self.mixing), held
+        )
         return self
 
     def fit_shards(self, shards: Iterable[Any]) -> Self:
@@ -173,8 +178,9 @@ class ParallelPerceptron(LinearClassifier):
 
         Parameters
         ----------
-        shards : iterable of (X, y) or (X, y, sample_weight)
-            Taken and stored one at a time. A shard may lack classes; `n_shards` has no effect.
+        shards : iterable of (X, y) or (X, y, sample_weight), or ShardedDataset
+            Taken and stored one at a time; those of a data set are read by workers. A shard may lack classes;
+            `n_shards` has no effect.
 
         Returns
         -------
@@ -191,22 +197,16 @@ class ParallelPerceptron(LinearClassifier):
         if self.early_stopping:
             raise ValueError("fit_shards() sets no rows aside: early_stopping=True needs fit(X, y)")
         plan = planned(self.executor, "fit_shards", self, None)
-        labels: list[Any] = []
-        widths: list[int] = []
-
-        def noted(shard: Shard) -> Shard:
-            labels.append(shard.y)
-            widths.append(shard.X.shape[1])
-            return shard
-
-        stored = Stored.of(map(noted, read(shards)), plan.executor)
-        if not labels:
-            raise ValueError("there are no shards: give at least one")
-        y = np.concatenate(labels)
-        classes = np.unique(y)
-        check_number(classes)
-        self.n_features_in_ = widths[0]
-        self._learn(Rounds(plan, stored, training_of(self, classes, y, self._seed()), self.mixing), None)
+        if hasattr(shards, "shards"):
+            data = entered(self, plan, shards, None, None, None)
+            stored = Stored(data.shards, data.sizes)
+            training = training_of(self, data.survey.classes, data.survey.class_weights, self._seed())
+        else:
+            stored, labels = self._stored(plan, shards)
+            classes = np.unique(labels)
+            check_number(classes)
+            training = training_of(self, classes, weighing(classes, labels), self._seed())
+        self._learn(Rounds(plan, stored, training, self.mixing), None)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -258,6 +258,19 @@ class ParallelPerceptron(LinearClassifier):
         )
         check_classification_targets(y)
         return Shard(X, y, checked_weights(sample_weight, X))
+
+    def _stored(self, plan: Plan, shards: Iterable[Any]) -> tuple[Stored, Any]:
+        labels: list[Any] = []
+
+        def noted(shard: Shard) -> Shard:
+            labels.append(shard.y)
+            self.n_features_in_ = shard.X.shape[1]
+            return shard
+
+        stored = Stored.of(map(noted, read(shards)), plan.executor)
+        if not labels:
+            raise ValueError("there are no shards: give at least one")
+        return stored, np.concatenate(labels)
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(_SEEDS))

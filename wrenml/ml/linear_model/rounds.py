@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from wrenml.ml.linear_model.entering import loaded
 from wrenml.ml.linear_model.mixing import shares_of
 from wrenml.ml.linear_model.passes import Passed, Training, Weights
 from wrenml.ml.linear_model.shards import Stored
@@ -76,10 +78,14 @@ class Rounds:
         training = replace(self.training, start=start, epochs=epochs)
         items = [(ref, number) for number, ref in enumerate(self.shards.refs)]
         # One call for each shard: its worker needs that shard only.
-        passed = run(self.plan, training, items, groups=[[number] for number in range(len(items))])
+        passed = run(self.plan, partial(_passed, training), items, groups=[[number] for number in range(len(items))])
         shares = shares_of(self.mixing, self.shards.sizes, [sum(each.mistakes) for each in passed])
         average = mean([each.average for each in passed], shares) if training.average else None
         return Round(passed, shares, mean([each.weights for each in passed], shares), average)
+
+
+def _passed(training: Training, given: Any, number: int) -> Passed:
+    return training(loaded(given), number)
 
 
 def mean(models: Sequence[Any], shares: Any) -> Weights:

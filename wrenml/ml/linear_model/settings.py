@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from wrenml.ml.linear_model.mixing import MIXINGS
 from wrenml.ml.linear_model.passes import Training, Weights
 
-__all__ = ["check_choices", "check_number", "check_parameters", "model_of", "training_of"]
+__all__ = ["check_choices", "check_number", "check_parameters", "model_of", "training_of", "weighing"]
 
 
 def check_choices(estimator: Any, at_least_one: tuple[str, ...], **choices: tuple[str, ...]) -> None:
@@ -70,7 +72,7 @@ def check_number(classes: Any) -> None:
         raise ValueError(f"The number of classes has to be greater than one; got {len(classes)} class")
 
 
-def training_of(estimator: Any, classes: Any, y: Any, seed: int) -> Training:
+def training_of(estimator: Any, classes: Any, weigh: Callable[[Any], Any] | None, seed: int) -> Training:
     """Return what workers do for a `ParallelPerceptron`.
 
     Parameters
@@ -79,8 +81,8 @@ def training_of(estimator: Any, classes: Any, y: Any, seed: int) -> Training:
         Its parameters are valid.
     classes : ndarray
         All of them, sorted.
-    y : ndarray, optional
-        All labels, which balanced class weights are computed from. Default: they are not known.
+    weigh : callable, optional
+        Returns the classes' weights for a `class_weight`. Default: labels are not known, nothing can be balanced.
     seed : int
         Of all random orders.
 
@@ -92,15 +94,20 @@ def training_of(estimator: Any, classes: Any, y: Any, seed: int) -> Training:
     base = Perceptron() if estimator.base is None else clone(estimator.base)
     class_weight = base.class_weight if estimator.class_weight is None else estimator.class_weight
     if class_weight is not None:
-        if isinstance(class_weight, str) and y is None:
+        if isinstance(class_weight, str) and weigh is None:
             raise ValueError(
                 f"class_weight {class_weight!r} is not supported for partial_fit: give a dict; "
                 "compute_class_weight('balanced', …) of a large enough sample tells the weights."
             )
-        weights = compute_class_weight(class_weight, classes=classes, y=classes if y is None else y)
+        weights = (weigh or weighing(classes, classes))(class_weight)
         class_weight = dict(zip(classes.tolist(), weights.tolist(), strict=True))
     base.set_params(class_weight=class_weight, early_stopping=False, warm_start=False, n_jobs=None)
     return Training(base, classes, None, range(0), seed if estimator.shuffle else None, estimator.average)
+
+
+def weighing(classes: Any, y: Any) -> Callable[[Any], Any]:
+    """Return what computes the classes' weights from all labels."""
+    return partial(compute_class_weight, classes=classes, y=y)
 
 
 def model_of(training: Training, weights: Weights) -> Any:
