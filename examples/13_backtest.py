@@ -38,9 +38,9 @@ if __name__ == "__main__":
 
     with default_executor() as executor:
         result = backtest(MODELS, dict(births.items()), cutoffs=8, **SHAPE, executor=executor)
-        for number, record in enumerate(result.as_completed(), 1):
+        for number, _ in enumerate(result.as_completed(), 1):
             if number % 1000 == 0:
-                print(f"{number:,} forecasts; the last one: {record.model} for {record.group}")
+                print(f"{number:,} of {len(result):,} forecasts are here")
         for row in result.scores():
             print(f"{row['model']:15} MASE {row['mase']:.3f}, {row['forecasts']} forecasts of 28 days")
 
