@@ -17,9 +17,9 @@ SMAPS = Path("/proc/self/smaps_rollup")  # only Linux tells
 
 
 def own() -> float:
-    """Megabytes that this process has written, so that no other can share them."""
+    """Megabytes that are this process's own, and no part of a file that several have mapped."""
     lines = SMAPS.read_text().splitlines()[1:] if SMAPS.exists() else []
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty")) / 1e3
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Anonymous")) / 1e3
 
 
 def spread(pixels: Pixels, column: int) -> tuple[float, int, float]:
