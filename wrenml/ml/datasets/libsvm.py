@@ -47,7 +47,7 @@ class Libsvm:
         paths : sequence of str
             The files.
         n_features : int, optional
-            Default: up to the largest index.
+            Default: up to the largest index; 1 if there is none.
         zero_based : bool or "auto"
             "auto": unless every file has rows, and none has the index 0.
         """
@@ -58,8 +58,9 @@ class Libsvm:
         spans = [_span(path) for path in paths]
         if zero_based == "auto":
             zero_based = not all(smallest > 0 for smallest, _ in spans)
-        largest = max((largest for _, largest in spans), default=-1)
-        return cls(largest + (1 if zero_based else 0) if n_features is None else n_features, bool(zero_based))
+        if n_features is None:
+            n_features = max(1, *(largest + (1 if zero_based else 0) for _, largest in spans))
+        return cls(n_features, bool(zero_based))
 
 
 def parsed(paths: Sequence[str], form: Libsvm, rows: int, dtype: Any) -> Iterator[tuple[Any, Any]]:
