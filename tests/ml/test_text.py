@@ -14,6 +14,7 @@ import pytest
 import sklearn.feature_extraction.text as theirs
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_get_params_invariance, check_set_params
 
 import wrenml
@@ -44,11 +45,25 @@ HASHES: list[dict[str, Any]] = [
     {"n_features": 2**12},
     {"n_features": 2**10, "norm": None, "alternate_sign": False, "ngram_range": (1, 2), "dtype": np.float32},
 ]
+HASHED_WEIGHTS: list[dict[str, Any]] = [
+    {"n_features": 2**14},
+    {"n_features": 2**12, "sublinear_tf": True, "ngram_range": (1, 2), "norm": "l1"},
+    {"n_features": 2**10, "norm": None, "dtype": np.float32, "binary": True},
+    {"n_features": 2**10, "use_idf": False},
+]
 CASES = [
     *[("CountVectorizer", each) for each in COUNTS],
     *[("TfidfVectorizer", each) for each in WEIGHTS],
     *[("HashingVectorizer", each) for each in HASHES],
 ]
+
+
+def piped(parameters: dict[str, Any]) -> Any:
+    """What `HashingTfidfVectorizer` is to equal."""
+    weighing = {name: parameters[name] for name in set(parameters) & set(theirs.TfidfTransformer().get_params())}
+    hashing = {name: parameters[name] for name in parameters if name not in weighing}
+    hasher = theirs.HashingVectorizer(**hashing, norm=None, alternate_sign=False)
+    return make_pipeline(hasher, theirs.TfidfTransformer(**weighing))
 
 
 def same(found: Any, expected: Any) -> None:
@@ -73,6 +88,34 @@ def test_all_is_equal(name: str, parameters: dict[str, Any], n_shards: int, inli
         same(clone(found).fit(TEXTS).transform(NEW), expected.transform(NEW))
     if name == "TfidfVectorizer" and parameters.get("use_idf", True):
         np.testing.assert_array_equal(found.idf_, expected.idf_)
+
+
+@pytest.mark.parametrize("parameters", HASHED_WEIGHTS, ids=str)
+class TestHashedAndWeighed:
+    def test_all_is_equal(self, parameters: dict[str, Any], inline: wrenml.Executor) -> None:
+        expected = piped(parameters)
+        for n_shards in (1, 7):
+            found = ours.HashingTfidfVectorizer(**parameters, n_shards=n_shards, executor=inline)
+            same(found.fit_transform(iter(TEXTS)), expected.fit_transform(TEXTS))
+            same(found.transform(NEW), expected.transform(NEW))
+            same(clone(found).fit(TEXTS).transform(NEW), expected.transform(NEW))
+            if parameters.get("use_idf", True):
+                np.testing.assert_array_equal(clone(found).fit(TEXTS).idf_, expected[-1].idf_)
+
+    def test_a_stream_is_its_documents(self, parameters: dict[str, Any], inline: wrenml.Executor) -> None:
+        found = ours.HashingTfidfVectorizer(**parameters, n_shards=2, executor=inline).fit(NEW)
+        found.fit(TEXTS[:50]).partial_fit(TEXTS[50:70]).partial_fit(TEXTS[70:])
+        assert found.n_documents_ == len(TEXTS)
+        same(found.transform(NEW), piped(parameters).fit(TEXTS).transform(NEW))
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_columns_that_no_document_has(inline: wrenml.Executor) -> None:
+    parameters: dict[str, Any] = {"n_features": 2**16, "smooth_idf": False}
+    expected = piped(parameters).fit(NEW)
+    found = ours.HashingTfidfVectorizer(**parameters, executor=inline).fit(NEW)
+    assert np.isinf(found.idf_).any()
+    np.testing.assert_array_equal(found.idf_, expected[-1].idf_)
 
 
 def test_workers_and_pickling_change_nothing(two_workers: wrenml.Executor, inline: wrenml.Executor) -> None:
@@ -109,7 +152,7 @@ def test_files_and_bytes(tmp_path: Path, inline: wrenml.Executor) -> None:
 @pytest.mark.parametrize("name", ours.__all__)
 class TestRefusals:
     def test_parameters(self, name: str, inline: wrenml.Executor) -> None:
-        kind, plain = getattr(ours, name), getattr(theirs, name)
+        kind, plain = getattr(ours, name), getattr(theirs, name, theirs.HashingVectorizer)
         for wrong in ({"ngram_range": (2, 1)}, {"analyzer": "words"}, {"encoding": 3}):
             with pytest.raises(ValueError, match=r"ngram_range|n-gram|analyzer|encoding") as expected:
                 plain(**wrong).fit_transform(TEXTS)
@@ -131,6 +174,16 @@ class TestRefusals:
     def test_it_is_an_estimator(self, name: str) -> None:
         check_get_params_invariance(name, getattr(ours, name)())
         check_set_params(name, getattr(ours, name)())
+
+
+def test_weights_are_not_there_before_fit(inline: wrenml.Executor) -> None:
+    for kind in (ours.TfidfVectorizer, ours.HashingTfidfVectorizer):
+        with pytest.raises(NotFittedError):
+            kind(executor=inline).transform(["one"])
+        with pytest.raises(NotFittedError):
+            _ = kind(executor=inline).idf_
+        with pytest.raises(ValueError, match="'norm' parameter"):
+            kind(norm="l3", executor=inline).fit(["one", "two"])
 
 
 @pytest.mark.parametrize("name", ["CountVectorizer", "TfidfVectorizer"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wrenml.ml.text.counting import CountVectorizer, TfidfVectorizer
+from wrenml.ml.text.counting import CountVectorizer
 from wrenml.ml.text.hashing import HashingVectorizer
+from wrenml.ml.text.hashing_tfidf import HashingTfidfVectorizer
+from wrenml.ml.text.tfidf import TfidfVectorizer
 
-__all__ = ["CountVectorizer", "HashingVectorizer", "TfidfVectorizer"]
+__all__ = ["CountVectorizer", "HashingTfidfVectorizer", "HashingVectorizer", "TfidfVectorizer"]

@@ -12,7 +12,7 @@ import sklearn.feature_extraction.text as theirs
 from wrenml.executor import Executor
 from wrenml.ml.text.documents import DEFAULT_SHARDS, documents_of, over_shards, plain_parameters, stacked
 
-__all__ = ["HashingVectorizer"]
+__all__ = ["HashingVectorizer", "hashed"]
 
 
 class HashingVectorizer(theirs.HashingVectorizer):  # type: ignore[misc]  # scikit-learn has no types
@@ -90,8 +90,9 @@ class HashingVectorizer(theirs.HashingVectorizer):  # type: ignore[misc]  # scik
             scikit-learn's.
         """
         documents = documents_of(self, X)
-        return stacked(over_shards(self, partial(_hashed, plain_parameters(self)), documents))
+        return stacked(over_shards(self, partial(hashed, plain_parameters(self)), documents))
 
 
-def _hashed(parameters: dict[str, Any], documents: Sequence[Any]) -> Any:
+def hashed(parameters: dict[str, Any], documents: Sequence[Any]) -> Any:
+    """Return the hashed terms of documents: in a worker."""
     return theirs.HashingVectorizer(**parameters).transform(documents)
