@@ -198,6 +198,7 @@ class Session:
             infra_retries=options.infra_retries,
             patience=self.patience(options),
             place=self.spending.place(options.memory_mb),
+            most=self.monitor.most_calls(options.chunksize),
             began=began(os.getpid()),
         )
         job = self.job_from(manifest, spec, options)

@@ -25,6 +25,7 @@ from wrenml.errors import (
     WorkerLost,
     WorkerOutOfMemory,
 )
+from wrenml.monitor.records import read_job
 from wrenml.outcome import HEAD_SIZE, RECORD, Status, seal_frame
 from wrenml.storage import S3Storage
 from wrenml.testing import samples
@@ -154,6 +155,11 @@ def test_a_forged_outcome_is_removed_and_the_call_run(
     assert not canary.exists()
 
 
+def _success(key: bytes, job: str, invocation: tuple[int, int], call: int, body: bytes) -> bytes:
+    record = RECORD.pack(call, Status.SUCCESS, 0, 0, 0, time.time(), 1, 0, len(body))
+    return seal_frame(key, job, invocation, record, b"", [body], stored=time.time(), worker=bytes(8)) + body
+
+
 def test_an_outcome_signed_with_a_key_from_a_failure_record_is_refused(
     aws: MockedAWS, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -165,10 +171,8 @@ def test_an_outcome_signed_with_a_key_from_a_failure_record_is_refused(
         futures = executor.map(samples.announce_and_wait, [(str(tmp_path / "at"), str(gate))])
         _until((tmp_path / "at").exists)  # the second attempt
         key = auth.invocation_key(auth.job_key(executor.session.root.key, futures.id), 0, 1)
-        body = pickle.dumps(Canary(canary))
-        record = RECORD.pack(0, Status.SUCCESS, 0, 0, 0, time.time(), 1, 0, len(body))
-        head = seal_frame(key, futures.id, (0, 1), record, b"", [body], stored=time.time(), worker=bytes(8))
-        _forged(aws, f"jobs/{futures.id}/out/0000000000", head + body)
+        forged = _success(key, futures.id, (0, 1), 0, pickle.dumps(Canary(canary)))
+        _forged(aws, f"jobs/{futures.id}/out/0000000000", forged)
         _until(lambda: "its key became known" in caplog.text)
         gate.touch()
 
@@ -177,19 +181,100 @@ def test_an_outcome_signed_with_a_key_from_a_failure_record_is_refused(
     assert not canary.exists()
 
 
-def test_another_calls_outcome_under_this_ones_name_hides_nothing(aws: MockedAWS, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    with cloud_executor(aws) as executor:
-        futures = executor.map(samples.announce_and_wait, [(str(tmp_path / f"{i}"), str(gate)) for i in range(2)])
-        _until(lambda: any(tmp_path.iterdir()))
-        gate.touch()
+def test_the_key_of_one_invocation_is_good_for_its_own_calls_only(
+    aws: MockedAWS, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of an invocation whose outcome was there all the same, nobody notices that a failure record told its key."""
+    canary = tmp_path / "canary"
+    with cloud_executor(aws) as executor, caplog.at_level(logging.WARNING, "wrenml"):
+        futures = executor.map(
+            samples.announce_and_wait, [(str(tmp_path / f"at{i}"), str(tmp_path / f"gate{i}")) for i in range(2)]
+        )
+        _until((tmp_path / "at1").exists)
+        (tmp_path / "gate0").touch()
         futures[0].result(PATIENCE)
+        key = auth.invocation_key(auth.job_key(executor.session.root.key, futures.id), 0, 1)
+        forged = _success(key, futures.id, (0, 1), 1, pickle.dumps(Canary(canary)))
+        _forged(aws, f"jobs/{futures.id}/out/0000000001", forged)
+        _until(lambda: "was not given" in caplog.text)
+        assert futures.id in caplog.text
+        attached = executor.attach(futures.id)
+        (tmp_path / "gate1").touch()
+
+        assert futures.results(timeout=PATIENCE)[1] > 0
+        assert attached.results(timeout=PATIENCE)[1] > 0
+
+    assert not canary.exists()
+
+
+def test_who_attaches_believes_the_key_of_an_invocation_for_its_own_calls_only(aws: MockedAWS) -> None:
+    with cloud_executor(aws) as executor:
+        futures = executor.map(samples.square, [1, 2])
+        futures.results(timeout=PATIENCE)
+        storage, root = executor.session.storage, executor.session.root.key
+        place = f"jobs/{futures.id}/out/0000000001"
+        storage.delete([place])
+        forged = _success(
+            auth.invocation_key(auth.job_key(root, futures.id), 0, 1), futures.id, (0, 1), 1, pickle.dumps(5)
+        )
+        _forged(aws, place, forged)
+
+        record = read_job(storage, root, futures.id)
+
+    assert (list(record.found), record.refused) == ([0], 1)
+
+
+def test_another_calls_outcome_under_this_ones_name_hides_nothing(
+    aws: MockedAWS, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with cloud_executor(aws) as executor, caplog.at_level(logging.WARNING, "wrenml"):
+        futures = executor.map(
+            samples.announce_and_wait, [(str(tmp_path / f"at{i}"), str(tmp_path / f"gate{i}")) for i in range(2)]
+        )
+        _until((tmp_path / "at1").exists)
+        (tmp_path / "gate0").touch()
+        futures[0].result(PATIENCE)
+        _forged(
+            aws,
+            f"jobs/{futures.id}/out/0000000001",
+            bytes(executor.session.storage.get(f"jobs/{futures.id}/out/0000000000")),
+        )
+        _until(lambda: "is the outcome of other calls" in caplog.text)
+        (tmp_path / "gate1").touch()
+
+        assert futures.results(timeout=PATIENCE)[1] > 0
+
+
+def test_another_jobs_outcome_hides_nothing(aws: MockedAWS, tmp_path: Path) -> None:
+    with cloud_executor(aws) as executor:
+        futures = executor.map(samples.square, [1])
+        futures.results(timeout=PATIENCE)
         outcome = bytes(executor.session.storage.get(f"jobs/{futures.id}/out/0000000000"))
         again = executor.map(samples.announce_and_wait, [(str(tmp_path / "2"), str(tmp_path / "later"))])
         _forged(aws, f"jobs/{again.id}/out/0000000000", outcome)
         (tmp_path / "later").touch()
 
         assert again.results(timeout=PATIENCE)[0] > 0
+
+
+def test_another_calls_outcome_in_the_way_of_the_clients_own_ends_no_wait(aws: MockedAWS) -> None:
+    class Raced(FlakyStorage):
+        """Whatever the client commits, somebody has put another call's outcome there just before."""
+
+        def _run(self, verb: str, key: str, act: Callable[[], T]) -> tuple[T, Strike | None]:
+            if verb == "commit":
+                [there] = self.list(f"jobs/{key}/out/")
+                other = int(there[-10:])
+                self.put(f"jobs/{key}/out/{1 - other:010d}", self.get(there))
+            return super()._run(verb, key, act)
+
+    with short_lived(aws, infra_retries=0, wrap=Raced) as executor:
+        executor.map(samples.square, [0]).results(timeout=PATIENCE)
+        aws.drop_next()
+
+        errors = executor.map(samples.square, [1, 2]).exceptions(PATIENCE)
+
+    assert sorted(type(error).__name__ for error in errors) == ["NoneType", "WorkerLost"]
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,7 @@ from itertools import pairwise
 
 from wrenml.calls import Invocation
 from wrenml.crew import Crew
-from wrenml.errors import (
-    AuthenticationError,
-    ExecutorClosedError,
-    WireError,
-    WorkerCrashed,
-    WrenmlError,
-)
+from wrenml.errors import ExecutorClosedError, WireError, WorkerCrashed, WrenmlError
 from wrenml.events import CallsSettled, CallsThrottled, Event, Hook, JobEnded
 from wrenml.invoke.base import Event as Arrival
 from wrenml.invoke.base import FrameArrived, Invoker, RequestOver, Throttled
@@ -119,6 +113,10 @@ class Monitor:
         return len(chunk.data) > self._invoker.carries and any(
             stop - start > self._invoker.carries for start, stop in pairwise(ends)
         )
+
+    def most_calls(self, chunksize: int | None) -> int:
+        """How many calls an invocation has at most, where so many are asked for; 0 for any number."""
+        return 0 if self._invoker.batches else chunksize or 1
 
     def write_later(self, task: Callable[[], None]) -> None:
         """Have something written to storage that nobody waits for."""
@@ -325,8 +323,8 @@ class Monitor:
         try:
             frame = parse_frame(arrival.frame, job.id, job.outcome_key)
             if job.remote:
-                check_place(frame, arrival.stored.key)
-        except (AuthenticationError, WireError) as error:
+                check_place(frame, arrival.stored.key, job.manifest.most, job.calls.total)
+        except WireError as error:
             _log.warning("wrenml: an outcome of job %s was refused: %s", job.id, error)
             self._invoker.refuse(arrival.name, arrival.stored.key)
             return
@@ -347,9 +345,8 @@ class Monitor:
 
     def _give_back(self, job: Job, invocation: Invocation) -> None:
         """End an invocation that has done nothing."""
-        self._end_request(
-            job, invocation, RequestOver((job.id, invocation.first, invocation.attempt), invocation.first)
-        )
+        name = (job.id, invocation.first, invocation.attempt)
+        self._end_request(job, invocation, RequestOver(name, invocation.first))
 
     def _end_request(self, job: Job, invocation: Invocation, over: RequestOver) -> None:
         if over.next_call < invocation.stop and job.calls.give_back(invocation, over.next_call):

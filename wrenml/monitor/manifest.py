@@ -34,6 +34,7 @@ class Manifest:
     pid: int = field(default_factory=os.getpid)
     place: Mapping[str, object] = field(default_factory=dict)  # where calls cost money: a `wrenml.costs.Place`
     patience: float = 0.0  # seconds without a sign after which nothing is at work on it; 0: ask that process
+    most: int = 0  # calls of an invocation; 0: any number
     began: str = ""  # when that process began, so that its id is not taken for another's
 
 

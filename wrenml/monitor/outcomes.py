@@ -57,17 +57,41 @@ def read_outcome(job: Job, key: str) -> Origin | None:
     """Read an outcome that somebody else has written; None if it is none, or cannot be read."""
     try:
         frame = parse_frame(job.storage.get(key), job.id, job.outcome_key)
+        check_place(frame, key, job.manifest.most, job.calls.total)
     except WrenmlError as error:
         _log.warning("wrenml: the outcome at %s cannot be read: %s", key, error)
         return None
     return Origin(frame, key, 0)
 
 
-def check_place(frame: Frame, key: str) -> None:
-    """Raise `WireError` unless a frame lies under the name of one of its calls: else it hides another's outcome."""
-    call = key.rpartition("/")[2].partition(".")[0]
-    if not any(record[0] == int(call) for record in frame.records()):
+def check_place(frame: Frame, key: str, most: int, total: int | None = None) -> None:
+    """Check that a frame of a worker's, in a bucket, is about the calls that it may be about.
+
+    Else it would hide another call's outcome, or who knows the key of one invocation could speak for all others.
+
+    Parameters
+    ----------
+    frame : Frame
+        Its tag is right.
+    key : str
+        Under which it lies.
+    most : int
+        How many calls an invocation of the job has at most; 0 for any number.
+    total : int, optional
+        How many the job has.
+
+    Raises
+    ------
+    WireError
+        If it lies under the name of none of its calls, or has some that its invocation was not given.
+    """
+    calls = [record[0] for record in frame.records()]
+    name = key.rpartition("/")[2].partition(".")[0]
+    if not name.isdecimal() or int(name) not in calls:
         raise WireError(f"what lies at {key} is the outcome of other calls")
+    limits = [limit for limit in (frame.first + most if most else None, total) if limit is not None]
+    if min(calls) < frame.first or any(max(calls) >= limit for limit in limits):
+        raise WireError(f"what lies at {key} is about calls that its invocation was not given")
 
 
 def write_journal(job: Job, frame: Frame) -> None:

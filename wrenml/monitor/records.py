@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from wrenml import auth
-from wrenml.errors import AuthenticationError, KeyNotFoundError, WireError
+from wrenml.errors import KeyNotFoundError, WireError
 from wrenml.futures import Raw
 from wrenml.monitor.arguments import Chunk, read_segment
 from wrenml.monitor.job import Origin
 from wrenml.monitor.manifest import Manifest, read_manifest
-from wrenml.monitor.outcomes import CANCELLED, CLIENT, JOURNAL
+from wrenml.monitor.outcomes import CANCELLED, CLIENT, JOURNAL, check_place
 from wrenml.monitor.state import read_state
 from wrenml.outcome import Frame, Outcome, Status, Timings, parse_frame, read_frame
 from wrenml.processes import is_alive
@@ -179,8 +179,11 @@ def _labels(key: bytes, *, remote: bool, client: bool) -> tuple[bytes, ...]:
 def _outcomes(record: Record, labels: Sequence[bytes], key: str, start: int, data: Buffer) -> Iterator[Found]:
     frame = None
     for base in labels:
-        with suppress(AuthenticationError, WireError):
-            frame = parse_frame(data, record.manifest.job, partial(auth.invocation_key, base))
+        with suppress(WireError):
+            checked = parse_frame(data, record.manifest.job, partial(auth.invocation_key, base))
+            if base is record.key and record.manifest.most:
+                check_place(checked, key, record.manifest.most)
+            frame = checked
             break
     if frame is None:
         record.refused += 1
