@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -337,6 +339,74 @@ class TestCache:
         assert len(list(tmp_path.iterdir())) == 6
         assert run(SERIES | {"south": SERIES["south"] + 1}) != first
         assert len(list(tmp_path.iterdir())) == 8
+
+    def test_only_what_is_new_is_forecast(self, two_workers: wrenml.Executor, tmp_path: Path) -> None:
+        counts = Counts(str(tmp_path))
+
+        def run(cutoffs: int, **models: Any) -> list[Record]:
+            given = {"counts": counts, **models}
+            return backtest(given, SERIES, 7, cutoffs, cache="new", executor=two_workers).records
+
+        first = run(2)
+        more = run(3, week=SeasonalNaive(7), fails=fails_in_the_north)
+        assert len(list(tmp_path.iterdir())) == 3 * 3
+        assert {each.model for each in more if each.reused} == {"counts"}
+        assert sum(each.reused for each in more) == 3 * 2
+        again = run(3, week=SeasonalNaive(7), fails=fails_in_the_north)
+        assert [each.reused for each in again] == [each.error is None for each in again]
+        assert not all(each.reused for each in again)
+        assert [told(each) for each in again] == [told(each) for each in more]
+        kept = {(each.group, each.cutoff): each.forecast.tolist() for each in more if each.model == "counts"}
+        assert all(kept[each.group, each.cutoff] == each.forecast.tolist() for each in first)
+
+    @pytest.mark.slow
+    def test_a_killed_backtest_goes_on_in_another_process(self, tmp_path: Path) -> None:
+        script, log = tmp_path / "script.py", tmp_path / "log"
+        script.write_text(KILLED)
+
+        def run(*more: str) -> tuple[int, list[str]]:
+            done = subprocess.run(
+                [sys.executable, script, log, *more], env={**os.environ, "HOME": str(tmp_path)},
+                capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            return done.returncode, done.stdout.split()
+
+        assert run("die") == (-9, [])
+        before = len(log.read_text().splitlines())
+        assert before < 24
+        code, (reused, *forecasts) = run()
+        assert code == 0
+        assert int(reused) >= 6
+        assert len(log.read_text().splitlines()) == before + 24 - int(reused)
+        assert run() == (0, ["24", *forecasts])
+        assert len(log.read_text().splitlines()) == before + 24 - int(reused)
+
+
+KILLED = """
+import os, sys, time
+import numpy as np
+from wrenml import local_executor
+from wrenml.ml.backtest import backtest
+
+class Slow:
+    def __init__(self, log):
+        self.log = log
+
+    def __call__(self, train, horizon):
+        time.sleep(0.1)  # so that not all are made before the process dies
+        with open(self.log, "a") as file:
+            file.write("fitted\\n")
+        return np.full(horizon, train.mean())
+
+if __name__ == "__main__":
+    series = {name: np.arange(50.0) + place for place, name in enumerate("abcd")}
+    with local_executor(workers=1) as executor:
+        found = backtest({"slow": Slow(sys.argv[1])}, series, 2, 6, executor=executor, cache="killed", pack=1)
+        for number, _ in enumerate(found.as_completed(), 1):
+            if number == 12 and "die" in sys.argv:
+                os.kill(os.getpid(), 9)
+        print(sum(each.reused for each in found), *(each.forecast[0] for each in found))
+"""
 
 
 class TestScores:

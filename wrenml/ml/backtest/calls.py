@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from wrenml import Future, FutureList, as_completed
 from wrenml.errors import CallCancelled, CallExited, CallTimeout, CostLimitReached, WorkerLost
 from wrenml.executor import Executor
 from wrenml.ml.backtest.cells import Cell, Cells, flat
+from wrenml.ml.backtest.kept import Kept
 from wrenml.ml.backtest.origins import Origin
 from wrenml.ml.backtest.packing import pack_size, packed, probes
 from wrenml.ml.backtest.records import Record
@@ -34,13 +36,18 @@ class Calls:
         Of the map.
     raises : bool
         Whether what a model raises is raised when it is read.
+    kept : Kept, optional
+        Forecasts that were made before. Default: all are made, and none is kept.
     """
 
-    def __init__(self, cells: Cells, executor: Executor, options: dict[str, Any], *, raises: bool) -> None:
+    def __init__(
+        self, cells: Cells, executor: Executor, options: dict[str, Any], *, raises: bool, kept: Kept | None = None
+    ) -> None:
         self._cells = cells
         self._executor = executor
         self._options = options
         self._raises = raises
+        self._kept = kept
         self._work = Work(cells.models, cells.plan.horizon, caller())
         self._made: list[FutureList[Any]] = []
         self._pending: dict[Future[list[Envelope]], Sequence[Cell]] = {}
@@ -64,7 +71,7 @@ class Calls:
         """
         groups = self._cells.of(origins)
         self.total = sum(len(cells) for group in groups for cells in group)
-        possible = [[cells for cells in group if self._possible(cells)] for group in groups]
+        possible = [[cells for each in group if (cells := self._wanted(each))] for group in groups]
         everything = [cells for group in possible for cells in group]
         if size is None:
             first = probes(everything, self._executor)
@@ -116,6 +123,11 @@ class Calls:
         """Cancel the calls that are not over."""
         self._cancelled = True
         FutureList(list(self._pending)).cancel()
+        self._write()
+
+    def _write(self) -> None:
+        if self._kept is not None:
+            self._kept.write()
 
     @property
     def done(self) -> int:
@@ -127,11 +139,22 @@ class Calls:
         """What the calls have cost so far."""
         return sum(made.cost.dollars for made in self._made)
 
-    def _possible(self, cells: Sequence[Cell]) -> bool:
+    def _wanted(self, cells: Sequence[Cell]) -> Sequence[Cell]:
+        """Return the cells of an origin that can be forecast, and were not before."""
         why = self._cells.refused(cells[0].origin)
         if why is not None:
             self._fail(cells, ValueError(why))
-        return why is None
+            return ()
+        if self._kept is None:
+            return cells
+        wanted = []
+        for cell in cells:
+            envelope = self._kept.find(cell)
+            if envelope is None:
+                wanted.append(cell)
+            else:
+                self._arrived.append((cell, replace(self._cells.record(cell, envelope), reused=True)))
+        return wanted
 
     def _measured(self, first: Sequence[Sequence[Cell]]) -> float | None:
         """Run some origins on their own; return how long the fastest took, seconds."""
@@ -146,7 +169,7 @@ class Calls:
                 for future in as_completed(waiting)
                 if future.exception() is None
             ]
-        except BaseException:
+        except BaseException:  # as above
             self.cancel()
             raise
         return min(took, default=None)
@@ -166,11 +189,12 @@ class Calls:
             if future is not None:
                 self._take(future)
                 return True
-        except BaseException:
+        except BaseException:  # the one who reads gives up, by Ctrl-C or otherwise: nobody wants the rest
             self._waiting = None
             self.cancel()
             raise
         self._waiting = None
+        self._write()
         # Which forecast of a call lost it is not known: each gets a call of its own.
         lost, self._lost = self._lost, []
         if self._cancelled:
@@ -202,6 +226,8 @@ class Calls:
             if self._raises and envelope.failure is not None:
                 self._failed[cell.number] = envelope.error() or ValueError(envelope.traceback)
             self._arrived.append((cell, self._cells.record(cell, envelope)))
+            if self._kept is not None:
+                self._kept.keep(cell, envelope)
 
     def _fail(self, cells: Sequence[Cell], error: BaseException) -> None:
         for cell in cells:

@@ -51,6 +51,8 @@ class Record:
         That the model took.
     error : Failure, optional
         Default: it did not fail.
+    reused : bool
+        Whether it was made before, and found in the cache.
     """
 
     model: str
@@ -62,3 +64,4 @@ class Record:
     scale: float
     seconds: float = 0.0
     error: Failure | None = None
+    reused: bool = False

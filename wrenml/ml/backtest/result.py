@@ -162,6 +162,7 @@ class BacktestResult(Sequence[Record]):
             "known": record.known,
             **{name: scored[name] for name in self._metrics},
             "seconds": record.seconds,
+            "reused": record.reused,
             "error": None if error is None else error.type,
             "message": None if error is None else error.message,
             "traceback": None if error is None else error.traceback,

@@ -11,6 +11,7 @@ from wrenml.errors import ConfigError
 from wrenml.executor import Executor
 from wrenml.ml.backtest.calls import Calls
 from wrenml.ml.backtest.cells import Cells
+from wrenml.ml.backtest.kept import Kept
 from wrenml.ml.backtest.metrics import DEFAULT, Metrics, named
 from wrenml.ml.backtest.origins import Plan, at_least_one, origins_of
 from wrenml.ml.backtest.result import BacktestResult
@@ -78,14 +79,15 @@ def backtest(  # noqa: PLR0913  # the options of a backtest, each by name
         Whether a forecast that fails is a record with its error, or raises what the model raised when the result is
         read.
     pack : int, optional
-        How many cutoffs a call takes. Default: by the time that the first ones take; all of a group where there is a
-        `cache`.
+        How many cutoffs a call takes. Default: by the time that the first ones take.
     executor : Executor, optional
         Where. Default: `wrenml.default_executor()`; `wrenml.inline_executor()` runs one forecast after the other in
         this process.
     **options
-        Of the map (`wrenml.Options`). Limits of a call hold for a pack; where a call is lost or runs out of time or
-        memory, each of its forecasts is made again in a call of its own.
+        Of the map (`wrenml.Options`). With ``cache="name"`` forecasts are kept as they are read, and not made again, by
+        whatever process: a backtest that was killed goes on where it was, and with another model or cutoff only what
+        is new is forecast. Failures are made again. Limits of a call hold for a pack; where a call is lost or runs out
+        of time or memory, each of its forecasts is made again in a call of its own.
 
     Returns
     -------
@@ -106,15 +108,16 @@ def backtest(  # noqa: PLR0913  # the options of a backtest, each by name
         raise ConfigError("dry_run=True: a backtest needs the time of its first calls. Try it with map()")
     if pack is not None:
         at_least_one("pack", pack)
-    elif options.get("cache") is not None:
-        pack = 0  # what calls are made of is to be the same the next time
     checked = named(metrics)
     series = read(series_by_group, Columns(group, target, time), groups)
     cells = Cells(series, _models(models), plan, period)
     origins = origins_of(series, cutoffs, plan)
-    calls = Calls(
-        cells, executor or wrenml.default_executor(), {"name": "backtest", **options}, raises=errors == "raise"
-    )
+    where = executor or wrenml.default_executor()
+    name = options.get("cache")
+    kept = None if name is None else Kept(where, name, cells, options)
+    # The cache of a map has calls in it, and the next backtest may pack its forecasts into others.
+    changed = {"name": "backtest", **options, "cache": None}
+    calls = Calls(cells, where, changed, raises=errors == "raise", kept=kept)
     calls.start(origins, pack)
     return BacktestResult(calls, checked)
 

@@ -12,9 +12,6 @@ grid fits only what is new. Entries are JSON: reading them runs nothing.
 from __future__ import annotations
 
 import json
-import logging
-import secrets
-import time
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
@@ -22,16 +19,11 @@ from typing import Any
 import numpy as np
 import sklearn
 
-from wrenml.digest import argument_digest
-from wrenml.errors import KeyNotFoundError, SerializationError, StorageError
 from wrenml.executor import Executor
+from wrenml.ml.kept import Rows, content_of
 from wrenml.ml.model_selection.cells import Cell, Study
 
 __all__ = ["Kept"]
-
-_log = logging.getLogger("wrenml")
-
-_EVERY = 0.5  # seconds between writes while cells come in
 
 
 class Kept:
@@ -50,21 +42,14 @@ class Kept:
     """
 
     def __init__(self, executor: Executor, name: str, study: Study, X: Any, y: Any) -> None:
-        self._storage = executor.storage
-        self._prefix = f"searches/{name}/{_study_digest(study, X, y)}/"
+        prefix = f"searches/{name}/{_study_digest(study, X, y)}/"
+        self._rows = Rows(executor, prefix, "results of a search")
         self._candidates = [_digest(candidate) for candidate in study.candidates]
         self._splits = [_digest([np.asarray(train), np.asarray(test)]) for train, test in study.splits]
-        self._new: list[list[Any]] = []
-        self._written = time.monotonic()
 
     def find(self, items: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Cell]:
         """Return those of some cells, by candidate and split, that were kept."""
-        rows: dict[str, list[Any]] = {}
-        for key in self._storage.list(self._prefix):
-            try:
-                rows.update((row[0], row[1:]) for row in json.loads(bytes(self._storage.get(key))))
-            except (ValueError, KeyNotFoundError):
-                _log.warning("wrenml: %s does not hold results of a search, or not whole; it was not used", key)
+        rows = {row[0]: row[1:] for row in self._rows.read()}
         found = {}
         for item in items:
             row = rows.get(self._key(item))
@@ -81,24 +66,12 @@ class Kept:
         if any(type(score) not in (float, int, bool) for score in scores):
             return
         key = self._key((cell.candidate, cell.split))
-        self._new.append(
-            [key, cell.test_scores, cell.train_scores, cell.fit_time, cell.score_time, cell.test_rows]
-        )  # fmt: skip
-        if time.monotonic() - self._written > _EVERY:
-            self.write()
+        row = [key, cell.test_scores, cell.train_scores, cell.fit_time, cell.score_time, cell.test_rows]
+        self._rows.add(row, cell.fit_time + cell.score_time)
 
     def write(self) -> None:
         """Write the cells that are not written yet."""
-        if not self._new:
-            return
-        self._written = time.monotonic()
-        key = f"{self._prefix}{time.time_ns()}-{secrets.token_hex(4)}.json"
-        try:
-            self._storage.put(key, json.dumps(self._new).encode())
-        except StorageError as error:
-            _log.warning("wrenml: results of a search cannot be kept under %s: %s", key, error)
-        else:
-            self._new = []
+        self._rows.write()
 
     def _key(self, item: tuple[int, int]) -> str:
         return f"{self._candidates[item[0]]}.{self._splits[item[1]]}"
@@ -122,9 +95,4 @@ def _study_digest(study: Study, X: Any, y: Any) -> str:
 
 
 def _digest(value: Any) -> str:
-    try:
-        return argument_digest(value)
-    except SerializationError as error:
-        raise SerializationError(
-            f"cache= needs to tell what a search depends on from anything else: {error}"
-        ) from error
+    return content_of(value, "a search")

@@ -1,0 +1,92 @@
+"""Rows found before: kept in an executor's storage under a name, by the content of all they depend on.
+
+::
+
+    <prefix>/<time>-<random>.json      [[key, …], …]
+
+Entries are JSON: reading them runs nothing, and any number of processes may write at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from wrenml.digest import argument_digest
+from wrenml.errors import KeyNotFoundError, SerializationError, StorageError
+from wrenml.executor import Executor
+
+__all__ = ["Rows", "content_of"]
+
+_log = logging.getLogger("wrenml")
+
+_EVERY: Final = 0.5  # seconds between writes while rows come in
+_WORTH: Final = 1.0  # seconds of work that are not left unwritten until another row comes
+
+
+class Rows:
+    """The rows under a prefix, those there are and those that come.
+
+    Parameters
+    ----------
+    executor : Executor
+        In whose storage they are.
+    prefix : str
+        Of their keys, with a slash at its end.
+    what : str
+        What they are, for messages.
+    """
+
+    def __init__(self, executor: Executor, prefix: str, what: str) -> None:
+        self._storage = executor.storage
+        self._prefix = prefix
+        self._what = what
+        self._new: list[list[Any]] = []
+        self._written = time.monotonic()
+        self._worth = 0.0
+
+    def read(self) -> Iterator[list[Any]]:
+        """Iterate over the rows that there are; of several with a key the last counts."""
+        for key in self._storage.list(self._prefix):
+            try:
+                yield from json.loads(bytes(self._storage.get(key)))
+            except (ValueError, KeyNotFoundError):
+                _log.warning("wrenml: %s does not hold %s, or not whole; it was not used", key, self._what)
+
+    def add(self, row: list[Any], seconds: float) -> None:
+        """Add a row, to be written soon, that took so many seconds to make."""
+        self._new.append(row)
+        self._worth += seconds
+        if self._worth > _WORTH or time.monotonic() - self._written > _EVERY:
+            self.write()
+
+    def write(self) -> None:
+        """Write the rows that are not written yet."""
+        if not self._new:
+            return
+        self._written, self._worth = time.monotonic(), 0.0
+        key = f"{self._prefix}{time.time_ns()}-{secrets.token_hex(4)}.json"
+        try:
+            self._storage.put(key, json.dumps(self._new).encode())
+        except StorageError as error:
+            _log.warning("wrenml: %s cannot be kept under %s: %s", self._what, key, error)
+        else:
+            self._new = []
+
+
+def content_of(value: Any, whose: str) -> str:
+    """Digest a value; whatever equals it has the same digest in any process.
+
+    Raises
+    ------
+    SerializationError
+        If it cannot be told from another; `whose` says what depends on it.
+    """
+    try:
+        return argument_digest(value)
+    except SerializationError as error:
+        raise SerializationError(f"cache= needs to tell what {whose} depends on from anything else: {error}") from error
