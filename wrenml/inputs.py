@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from wrenml.errors import CallCancelled, InputFailed, WrenmlError
+from wrenml.errors import CallCancelled, InputFailed
+from wrenml.failures import message_of
 from wrenml.futures import Future
 from wrenml.monitor.deliver import locate
 from wrenml.monitor.job import Job
@@ -47,8 +48,7 @@ def hold(monitor: Monitor, storage: Storage, job: Job, call: int, inputs: Sequen
                 return
         try:
             _locate(storage, job, call, inputs)
-        except WrenmlError as error:
-            # This is a callback: nobody else would give the call an outcome.
+        except Exception as error:  # noqa: BLE001  # in a callback: nobody else would give the call an outcome
             monitor.fail(job, [call], error)
         else:
             monitor.release(job, call)
@@ -75,7 +75,7 @@ def _locate(storage: Storage, job: Job, call: int, inputs: Sequence[Future[objec
             error = future.exception()
         if error is not None:
             failed = InputFailed(
-                f"{future!r}, an argument of call {call}, has no result: {type(error).__name__}: {error}"
+                f"{future!r}, an argument of call {call}, has no result: {type(error).__name__}: {message_of(error)}"
             )
             raise failed from error
     for future in inputs:

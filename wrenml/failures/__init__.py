@@ -16,5 +16,6 @@ from __future__ import annotations
 from wrenml.failures.describing import describe
 from wrenml.failures.rebuilding import annotate, rebuild
 from wrenml.failures.reprs import short_repr
+from wrenml.failures.words import message_of
 
-__all__ = ["annotate", "describe", "rebuild", "short_repr"]
+__all__ = ["annotate", "describe", "message_of", "rebuild", "short_repr"]

@@ -132,6 +132,17 @@ def unreadable(message: str) -> None:
     raise Unreadable(message)
 
 
+class Wordless(Exception):
+    """An exception whose text cannot be made."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def wordless(_x: object) -> int:
+    raise Wordless
+
+
 def returns_lock(_x: object) -> object:
     return threading.Lock()
 

@@ -288,6 +288,8 @@ class InputsContract(ExecutorSuite):
         assert isinstance(error, InputFailed)
         assert "1 is odd" in str(error)
         assert after[2].result(PATIENCE) == 4
+        wordless: Any = executor.submit(samples.wordless, 1)
+        assert isinstance(executor.submit(samples.square, wordless).exception(PATIENCE), InputFailed)
 
     def test_put(self, executor: Executor) -> None:
         """A reference stands for its object, as an argument or anywhere inside one, and for closures too."""
