@@ -45,6 +45,20 @@ def test_a_worker_has_the_variables_of_when_there_is_work(tmp_path: Path, monkey
     starter.close()
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_a_worker_that_cannot_be_started_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starter = Starter(str(tmp_path))
+    monkeypatch.setenv("WRENML_TEST_VARIABLE", "x" * (1 << 18))  # more than Linux passes on
+    before = os.listdir("/proc/self/fd")
+
+    with pytest.raises(OSError, match="too long"):
+        starter.start()
+
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert os.listdir(tmp_path / "workers") == []
+    starter.close()
+
+
 @pytest.fixture
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -90,13 +90,27 @@ class Child:
     ) -> None:
         self.name = os.urandom(8)
         self.folder = os.path.join(folder, self.name.hex())
+        self._unsent: list[memoryview] = []
         os.makedirs(self.folder, mode=0o700)
-        self._output = anonymous_file(folder, "output")
-        self._marks_file = anonymous_file(folder, "marks")
-        os.truncate(self._marks_file, SIZE)
-        self.marks = map_marks(self._marks_file)
-        self.marks[LIMIT] = NEVER
-        self.sock, theirs = socket.socketpair()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._remove_folder)
+            self._output = anonymous_file(folder, "output")
+            undo.callback(os.close, self._output)
+            self._marks_file = anonymous_file(folder, "marks")
+            undo.callback(os.close, self._marks_file)
+            os.truncate(self._marks_file, SIZE)
+            self.marks = map_marks(self._marks_file)
+            self.marks[LIMIT] = NEVER
+            self.sock, theirs = socket.socketpair()
+            undo.callback(self.sock.close)
+            with theirs:
+                self._process = self._start(url, code, theirs, lifeline, path, threads)
+            self.sock.setblocking(False)  # noqa: FBT003  # its only parameter
+            undo.pop_all()
+
+    def _start(
+        self, url: str, code: str, theirs: socket.socket, lifeline: Lifeline, path: Sequence[str], threads: int
+    ) -> subprocess.Popen[bytes]:
         for end in (self.sock, theirs):
             with contextlib.suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
@@ -105,27 +119,19 @@ class Child:
         variables.pop("AWS_LAMBDA_RUNTIME_API", None)
         if path:
             variables["PYTHONPATH"] = os.pathsep.join(path)
-        arguments = [str(theirs.fileno()), str(self._marks_file), str(lifeline.reader), url, self.name.hex(), code]
-        with theirs:
-            self._process = self._start(arguments, variables, (theirs.fileno(), lifeline.reader), own=not path)
-        self.sock.setblocking(False)  # noqa: FBT003  # its only parameter
-        self._unsent: list[memoryview] = []
-
-    def _start(
-        self, arguments: list[str], variables: dict[str, str], files: tuple[int, int], *, own: bool
-    ) -> subprocess.Popen[bytes]:
+        files = theirs.fileno(), self._marks_file, lifeline.reader
         home = os.path.dirname(os.path.dirname(os.path.abspath(wrenml.__file__)))
-        flags = ["-E", "-P", "-u"] if own else ["-P", "-u"]
+        flags = ["-P", "-u"] if path else ["-E", "-P", "-u"]
         if sys.flags.no_user_site:
             flags.append("-s")
         if sys.flags.utf8_mode:
             flags += ["-X", "utf8"]
         return subprocess.Popen(
-            [sys.executable, *flags, "-c", _BOOT, home, *arguments],
+            [sys.executable, *flags, "-c", _BOOT, home, *map(str, files), url, self.name.hex(), code],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            pass_fds=(*files, self._marks_file),
+            pass_fds=files,
             cwd=self.folder,
             env=variables,
             process_group=0,
