@@ -192,7 +192,10 @@ def _handles(plan: Plan, handles: list[Any]) -> Entered:
 
 
 def _surveyed(handle: Any, number: int) -> Survey:
-    return Survey.of(checked(number, handle.load()))
+    X, y, *rest = handle.load()
+    if y is None:
+        raise ValueError(f"shard {number}: its rows have no labels, which classifiers need")
+    return Survey.of(checked(number, (X, y, *rest)))
 
 
 def loaded(given: Any) -> Shard:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 
 __all__ = ["LOSSES", "Loss", "multinomial"]
 
@@ -25,8 +25,11 @@ def multinomial(scores: Any, truth: Any) -> tuple[Any, Any]:
         Which class is the right one.
     """
     rows = np.arange(len(scores))
-    total = logsumexp(scores, axis=1)
-    slopes = np.exp(scores - total[:, np.newaxis])
+    highest = scores.max(axis=1)
+    slopes = np.exp(scores - highest[:, np.newaxis])
+    sums = slopes.sum(axis=1)
+    total = highest + np.log(sums)
+    slopes /= sums[:, np.newaxis]
     slopes[rows, truth] -= 1
     return total - scores[rows, truth], slopes
 

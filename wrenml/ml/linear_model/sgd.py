@@ -50,7 +50,7 @@ class Epoch:
     classes : ndarray
         All there are, sorted.
     class_weights : ndarray of shape (n_classes,), optional
-        Default: all 1.
+        Of rows, for the loss. Default: all 1.
     seed : int
         Of the orders of rows, with the number of epoch and shard.
     n_shards : int
@@ -81,11 +81,13 @@ class Epoch:
         scores = safe_sparse_dot(shard.X, coef.T, dense_output=True) + intercept
         loss = data_loss(self.base.loss, scores, numbers, len(self.classes), weights)
         model = clone(self.base).set_params(random_state=self._state(number))
-        # Weights that are there when it first learns are where it begins; it learns in the precision of the rows.
+        # Weights that are there when it first learns are where it begins. It learns rows of 32 bits with as many,
+        # except for the intercept of two classes.
         kind = np.float32 if shard.X.dtype == np.float32 else np.float64
-        model.coef_, model.intercept_ = (np.array(part, dtype=kind, order="C") for part in (coef, intercept))
+        model.coef_ = np.array(coef, dtype=kind, order="C")
+        model.intercept_ = np.array(intercept, dtype=np.float64 if problems == 1 else kind)
         model.t_ = 1.0 + number // self.n_shards * len(shard)
-        model.partial_fit(shard.X, shard.y, classes=self.classes, sample_weight=weights)
+        model.partial_fit(shard.X, shard.y, classes=self.classes, sample_weight=shard.weights)
         return Answer(loss, joined(model.coef_, model.intercept_).astype(np.float64))
 
     def _state(self, number: int) -> int:
@@ -232,7 +234,9 @@ class ParallelSGDClassifier(LinearClassifier):
         data = entered(self, plan, X, y, sample_weight, seed if self.shuffle else None)
         classes, weights = data.survey.classes, data.survey.class_weights(self.class_weight)
         shares = self.shard_weights_ = shares_of(self.mixing, data.sizes, [0] * len(data.sizes))
-        task = Epoch(self._inner(), classes, weights, seed, len(data.shards))
+        # It takes them for the problems of its classes, which with more than two is not the same as for rows.
+        given = None if weights is None else dict(zip(classes.tolist(), weights.tolist(), strict=True))
+        task = Epoch(self._inner().set_params(class_weight=given), classes, weights, seed, len(data.shards))
         checkpoint = None
         if self.checkpoint is not None:
             checkpoint = Checkpoint.of(plan.executor, self.checkpoint, task, data.keys, shares)
@@ -272,6 +276,8 @@ class ParallelSGDClassifier(LinearClassifier):
     def _check_parameters(self) -> None:
         counts = ("n_shards", "n_epochs", "n_iter_no_change")
         check_choices(self, counts, loss=tuple(LOSSES), mixing=("uniform", "samples"))
+        # In workers it goes on from a model, and then checks nothing.
+        self._inner().partial_fit([[0.0], [1.0]], [0, 1], classes=[0, 1])
 
     def _start(self, data: Entered) -> tuple[Any, int]:
         """Return the model that learning begins with, as a vector, and the number of the first epoch."""

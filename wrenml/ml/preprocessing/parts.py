@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wrenml.ml.linear_model.entering import shards_of
@@ -119,7 +121,11 @@ def _learned(estimator: Any, names: tuple[str, ...], shard: Any, number: int | N
     X, weights = (shard.load()[0], None) if hasattr(shard, "load") else shard
     more = {} if weights is None else {"sample_weight": weights}
     try:
-        fitted = estimator.fit(X, **more)
+        with warnings.catch_warnings():
+            # A column that a shard has no values of may have some in others.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            # What a worker was sent is there for its next call as well.
+            fitted = clone(estimator).fit(X, **more)
     except ValueError as error:
         if number is None:
             raise
