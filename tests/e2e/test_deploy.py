@@ -12,7 +12,7 @@ import pytest
 import wrenml
 from tests.support.cfn import Stack
 from tests.support.emulated import client
-from tests.support.policies import Asked, is_allowed
+from tests.support.policies import asked, is_allowed
 from tests.support.wheels import make_defaults, make_real, make_wheel, pip_variables
 from wrenml.aws.deployment import Deployment, load_deployment
 from wrenml.aws.session import Session
@@ -25,7 +25,6 @@ from wrenml.deploy.destroying import destroy
 from wrenml.deploy.template import bundled, parameters, render
 from wrenml.testing.emulator import Emulator
 from wrenml.testing.emulator.faults import Refuse
-from wrenml.testing.emulator.recording import Call
 
 pytestmark = pytest.mark.slow
 
@@ -185,24 +184,6 @@ def test_deploying_asks_for_no_more_than_its_policy_grants(aws: Emulator, machin
         and not (call.resource == "*" and any(call.action in one["Action"] for one in statements))
     }
     assert refused == set()
-
-
-def asked(call: Call) -> Asked:
-    """A recorded request as policies see it; the endpoint's lack of TLS apart."""
-    context = {
-        "aws:SecureTransport": "true",
-        "s3:TlsVersion": "1.3",
-        "aws:PrincipalAccount": "123456789012",
-        "aws:PrincipalIsAWSService": "false",
-    }
-    if call.caller.name == "worker":
-        context["lambda:SourceFunctionArn"] = "arn:aws:lambda:us-east-1:123456789012:function:wrenml-1769"
-    if call.action == "s3:PutObject":
-        creates = call.operation in {"PutObject", "CompleteMultipartUpload"}
-        context["s3:ObjectCreationOperation"] = str(creates).lower()
-    if "if-none-match" in call.headers:
-        context["s3:if-none-match"] = call.headers["if-none-match"]
-    return Asked(call.action, call.resource, context)
 
 
 def test_a_dry_run_leaves_nothing(aws: Emulator, machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:

@@ -185,6 +185,20 @@ class TestWorkers:
         with pytest.raises(ConfigError, match="is read: name another place"):
             data.transform(lambda X, _: X, data.url, executor=inline, overwrite=True)
 
+    def test_a_worker_that_dies_writes_once_more(
+        self, data: ShardedDataset, tmp_path: Path, two_workers: wrenml.Executor
+    ) -> None:
+        once = str(tmp_path / "died")
+
+        def die_once(X: Any, _: Any) -> Any:
+            if len(X) == 10 and not os.path.exists(once):
+                os.mkdir(once)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return X + 1
+
+        same(data.transform(die_once, tmp_path / "new", executor=two_workers).to_arrays(), X + 1, Y)
+        assert os.path.exists(once)
+
     def test_memory_is_of_one_process(self, two_workers: wrenml.Executor) -> None:
         storage = MemoryStorage("of this process")
         data = ShardedDataset.from_arrays(X, url=storage.url)

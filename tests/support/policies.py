@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from wrenml.testing.emulator.recording import Call
+
 Document = Mapping[str, Any]
 Context = Mapping[str, str]
 
@@ -23,6 +25,24 @@ class Asked:
     action: str
     resource: str
     context: Context
+
+
+def asked(call: Call) -> Asked:
+    """A recorded request as policies see it; the endpoint's lack of TLS apart."""
+    context = {
+        "aws:SecureTransport": "true",
+        "s3:TlsVersion": "1.3",
+        "aws:PrincipalAccount": "123456789012",
+        "aws:PrincipalIsAWSService": "false",
+    }
+    if call.caller.name == "worker":
+        context["lambda:SourceFunctionArn"] = "arn:aws:lambda:us-east-1:123456789012:function:wrenml-1769"
+    if call.action == "s3:PutObject":
+        creates = call.operation in {"PutObject", "CompleteMultipartUpload"}
+        context["s3:ObjectCreationOperation"] = str(creates).lower()
+    if "if-none-match" in call.headers:
+        context["s3:if-none-match"] = call.headers["if-none-match"]
+    return Asked(call.action, call.resource, context)
 
 
 def is_allowed(asked: Asked, identity: Iterable[Document], resource: Iterable[Document] = ()) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 import wrenml
 from wrenml import FutureList
-from wrenml.errors import ConfigError, DataError, KeyNotFoundError
+from wrenml.errors import AccessDeniedError, ConfigError, DataError, KeyNotFoundError
 from wrenml.executor import Executor
 from wrenml.ml.datasets.places import Place, opened, url_of
 from wrenml.ml.datasets.rows import Rows
@@ -100,12 +100,12 @@ class OnWorkers(Rows):
         Raises
         ------
         DataError
-            A shard is missing or was changed; the message names each such shard.
+            A shard is missing, may not be read or was changed; the message names each such shard.
         """
         found = self._each(DatasetShard.check, self.shards, executor, {"name": "verify"}).results(errors="return")
         bad = [error for error in found if isinstance(error, BaseException)]
         for error in bad:
-            if not isinstance(error, DataError | KeyNotFoundError):
+            if not isinstance(error, DataError | KeyNotFoundError | AccessDeniedError):
                 raise error
         if bad:
             raise DataError(f"{len(bad)} of {len(self)} shards are damaged:\n" + "\n".join(map(str, bad)))

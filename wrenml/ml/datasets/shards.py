@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from scipy import sparse
 
-from wrenml.errors import DataError, KeyNotFoundError
+from wrenml.errors import AccessDeniedError, DataError, KeyNotFoundError
 from wrenml.ml.datasets.archive import array_in, arrays_in
 from wrenml.ml.datasets.manifest import Record, Stored
 from wrenml.ml.datasets.places import opened, path_of
@@ -73,6 +73,8 @@ class DatasetShard:
         ------
         KeyNotFoundError
             The shard is not there.
+        AccessDeniedError
+            It may not be read; where listing is not allowed, S3 says so of a shard that is not there, too.
         DataError
             It is not what was written.
         """
@@ -91,6 +93,8 @@ class DatasetShard:
         ------
         KeyNotFoundError
             The shard is not there.
+        AccessDeniedError
+            It may not be read; where listing is not allowed, S3 says so of a shard that is not there, too.
         DataError
             It is not what was written.
         """
@@ -132,6 +136,11 @@ class DatasetShard:
             raise KeyNotFoundError(
                 f"shard {self.number} is missing: {self.url}/{file.name}. It was deleted, or the data set was written "
                 "again meanwhile: open it again, or write it again."
+            ) from error
+        except AccessDeniedError as error:
+            raise type(error)(
+                f"shard {self.number} cannot be read: {error} Workers on AWS may read what `wrenml deploy --read "
+                f"{self.url}` grants."
             ) from error
         if data.nbytes != file.size:
             raise DataError(

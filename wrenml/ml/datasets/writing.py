@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import sparse
 
-from wrenml.errors import ConfigError, DataError
+from wrenml.errors import AccessDeniedError, ConfigError, DataError
 from wrenml.ml.datasets.archive import packed_array, packed_arrays
 from wrenml.ml.datasets.manifest import MANIFEST, Manifest, Record, Stored, Written, assembled, classes_of
 from wrenml.ml.datasets.places import opened
@@ -57,6 +57,8 @@ def write_shard(url: str, number: int, X: Any, y: Any) -> Written:
     ------
     DataError
         It cannot be a shard; the message names it.
+    AccessDeniedError
+        It may not be written there.
     """
     try:
         return _write(url, number, X, y)
@@ -121,7 +123,13 @@ def _put(url: str, number: int, ending: str, parts: list[Any]) -> Stored:
         digest.update(part)
         size += len(part)
     name = f"{number:05}-{digest.hexdigest()[:12]}.{ending}"
-    opened(url).put(name, parts)
+    try:
+        opened(url).put(name, parts)
+    except AccessDeniedError as error:
+        raise type(error)(
+            f"shard {number} cannot be written: {error} Workers on AWS may write what `wrenml deploy --write "
+            f"{url}` grants."
+        ) from error
     return Stored(name, size, digest.hexdigest())
 
 
