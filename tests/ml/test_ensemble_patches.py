@@ -122,6 +122,7 @@ def test_what_makes_no_sense_is_refused(two_workers: wrenml.Executor) -> None:
     for shards, text in (
         ([], "there are no shards"),
         ([*halves, (X[:, :3], Y)], "shard 2: X has 3 features, but shard 0 has 64 features"),
+        ([*halves, (X, None)], "shard 2: its rows have no labels"),
         ([(X, Y[:9]), halves[0]], "shard 0: Found input variables with inconsistent numbers of samples"),
         ([*halves, (X[:0], Y[:0])], "shard 2: Found array with 0 sample"),
         ([*halves, (X, Y, np.ones(600))], r"shard 2: patches have no weights: give \(X, y\)"),

@@ -17,7 +17,7 @@ from sklearn.utils import check_random_state
 
 from wrenml.ml.ensemble.drawing import SEEDS
 from wrenml.ml.ensemble.merging import merge_forests, merged
-from wrenml.ml.ensemble.shards import check_width, loaded, naming, parts_of
+from wrenml.ml.ensemble.shards import check_width, loaded, parts_of
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.engine import planned, run
 
@@ -41,9 +41,8 @@ class _Growing:
 
     def __call__(self, number: int, part: Any, trees: int, seed: int) -> Any:
         """Grow so many trees on a shard; only they travel back."""
-        X, y, weights = loaded(part)
         forest = self.kind(**self.params).set_params(n_estimators=trees, random_state=seed)
-        with naming(number):
+        with loaded(number, part) as (X, y, weights):
             return merge_forests([forest.fit(X, y, weights)])
 
 

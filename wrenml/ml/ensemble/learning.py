@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.utils import check_array, check_consistent_length
 
 from wrenml.ml.ensemble.drawing import Drawing, seeded
-from wrenml.ml.ensemble.shards import check_width, loaded, naming
+from wrenml.ml.ensemble.shards import check_width, loaded
 from wrenml.ml.model_selection.engine import Plan, run
 
 Found = tuple[tuple[int, int], Any]
@@ -95,12 +95,11 @@ class _LearningShards:
 
     def __call__(self, number: int, part: Any, seeds: Sequence[int]) -> list[Found]:
         """Fit estimators to patches of a shard."""
-        X, y, weights = loaded(part)
-        with naming(number):
+        with loaded(number, part) as (data, labels, weights):
             if weights is not None:
                 raise ValueError("patches have no weights: give (X, y)")
-            X = check_array(X, accept_sparse="csr", dtype=None, ensure_all_finite=False)
-            y = np.asarray(y) if self.classes is None else np.searchsorted(self.classes, y)
+            X = check_array(data, accept_sparse="csr", dtype=None, ensure_all_finite=False)
+            y = np.asarray(labels) if self.classes is None else np.searchsorted(self.classes, labels)
             check_consistent_length(X, y)
             return [(X.shape, seeded(self.estimator, seed).fit(*self.drawing.cut(seed, X, y))) for seed in seeds]
 
@@ -143,9 +142,10 @@ def learned_on_shards(
 
 def classes_in(plan: Plan, parts: Sequence[Any]) -> Any:
     """Return the labels that there are in shards, sorted; workers read them."""
-    found = run(plan, _labels, [(part,) for part in parts])
+    found = run(plan, _labels, list(enumerate(parts)))
     return np.unique(np.concatenate(found))
 
 
-def _labels(part: Any) -> Any:
-    return np.unique(loaded(part)[1])
+def _labels(number: int, part: Any) -> Any:
+    with loaded(number, part) as (_, y, _):
+        return np.unique(y)

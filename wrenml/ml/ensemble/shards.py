@@ -9,7 +9,7 @@ from typing import Any
 from wrenml.executor import Executor
 from wrenml.ml.model_selection.content import as_content
 
-__all__ = ["check_width", "loaded", "naming", "parts_of"]
+__all__ = ["check_width", "loaded", "parts_of"]
 
 
 def parts_of(shards: Iterable[Any], executor: Executor) -> list[Any]:
@@ -41,17 +41,20 @@ def parts_of(shards: Iterable[Any], executor: Executor) -> list[Any]:
     return parts
 
 
-def loaded(part: Any) -> tuple[Any, Any, Any]:
-    """Return the features, labels and weights of a part: in a worker."""
-    X, y, *rest = part.load() if hasattr(part, "load") else part
-    return X, y, rest[0] if rest else None
-
-
 @contextlib.contextmanager
-def naming(number: int) -> Iterator[None]:
-    """Have what is refused say which shard it was."""
+def loaded(number: int, part: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Load the features, labels and weights of a part, in a worker; what is refused meanwhile says which shard it was.
+
+    Raises
+    ------
+    ValueError
+        If there are no labels; or what the context raises, with the number before it.
+    """
+    X, y, *rest = part.load() if hasattr(part, "load") else part
     try:
-        yield
+        if y is None:
+            raise ValueError("its rows have no labels")  # noqa: TRY301  # it is said which shard that is, too
+        yield X, y, rest[0] if rest else None
     except ValueError as error:
         raise ValueError(f"shard {number}: {error}") from error
 
