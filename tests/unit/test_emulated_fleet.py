@@ -22,17 +22,28 @@ class Idle(Environment):
     async def init(self) -> None: ...
 
 
-def test_what_is_lent_to_somebody_who_gave_up_is_lent_again(tmp_path: Path) -> None:
-    version = FunctionVersion(name="f", package=tmp_path)
+class Broken(Idle):
+    """One that does not start, for a reason that nobody has thought of."""
+
+    async def init(self) -> None:
+        raise ValueError("embedded null byte")
+
+
+def fleet_of(kind: type[Environment], folder: Path) -> tuple[Fleet, FunctionVersion]:
+    """A fleet that has room for one environment, and a version."""
     settings = Settings(max_environments=1)
-    launcher = Launcher(tmp_path, {}, jailed=False)
+    launcher = Launcher(folder, {}, jailed=False)
 
     def make(version: FunctionVersion) -> Environment:
         log = Log(version, "stream", lambda *_: None, lambda: 0.0)
-        return Idle(version, launcher, Credentials("", "", ""), log, settings)
+        return kind(version, launcher, Credentials("", "", ""), log, settings)
 
+    return Fleet(make, settings, Books(), 1), FunctionVersion(name="f", package=folder)
+
+
+def test_what_is_lent_to_somebody_who_gave_up_is_lent_again(tmp_path: Path) -> None:
     async def lend() -> None:
-        fleet = Fleet(make, settings, Books(), 1)
+        fleet, version = fleet_of(Idle, tmp_path)
         only = await fleet.acquire(version)
         hasty = asyncio.create_task(fleet.acquire(version))
         await asyncio.sleep(0)
@@ -41,5 +52,15 @@ def test_what_is_lent_to_somebody_who_gave_up_is_lent_again(tmp_path: Path) -> N
         with pytest.raises(asyncio.CancelledError):
             await hasty
         assert await asyncio.wait_for(fleet.acquire(version), 5) is only
+
+    asyncio.run(lend())
+
+
+def test_whoever_waits_is_told_what_keeps_an_environment_from_starting(tmp_path: Path) -> None:
+    async def lend() -> None:
+        fleet, version = fleet_of(Broken, tmp_path)
+        for _ in range(2):  # it takes no room either
+            with pytest.raises(OSError, match="embedded null byte"):
+                await asyncio.wait_for(fleet.acquire(version), 5)
 
     asyncio.run(lend())

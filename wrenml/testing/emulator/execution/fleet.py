@@ -70,6 +70,8 @@ class Fleet:
         ------
         ConfigError
             If environments of this version cannot be started here.
+        OSError
+            If this one cannot.
         """
         pool = self._pools.setdefault(version, _Pool(version))
         if pool.idle:
@@ -160,11 +162,12 @@ class Fleet:
                 if pool.waiting and not self._closed:
                     self._books.count("ColdStarts")
                     await environment.init()
-        except (OSError, WrenmlError) as error:
+        except Exception as error:  # noqa: BLE001  # whoever waits would wait for ever
             self._all.discard(environment)
             waiter = pool.next_waiting()
             if waiter is not None:
-                waiter.set_exception(error)
+                known = isinstance(error, OSError | WrenmlError)
+                waiter.set_exception(error if known else OSError(f"it cannot be started: {error!r}"))
             return
         finally:
             pool.starting -= 1

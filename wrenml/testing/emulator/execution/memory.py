@@ -36,9 +36,12 @@ def precisely(usage: Usage) -> Usage:
     return Usage({pid: _proportional(pid, resident) for pid, resident in usage.items()})
 
 
-def kill_all(root: int, mark: str) -> None:
-    """Kill a process, all below it, and those it left behind: their first variables hold `mark`, as its own do."""
-    for pid in {*_tree(root), *_marked(mark.encode())}:
+def kill_all(root: int | None, mark: str) -> None:
+    """Kill a process, all below it, and those it left behind: their first variables hold `mark`, as its own do.
+
+    `root` is None for a process that has ended: its number may be another's by now.
+    """
+    for pid in {*(() if root is None else _tree(root)), *_marked(mark.encode())}:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 

@@ -123,7 +123,7 @@ class Process:
 
     def kill(self) -> None:
         """Kill it, all below it and what it left behind."""
-        memory.kill_all(self._process.pid, self._log.stream)
+        memory.kill_all(self._process.pid if self.exit_code is None else None, self._log.stream)
 
     async def stop(self) -> None:
         """Kill it, and tidy up after it."""
