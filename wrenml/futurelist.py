@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple, TypeVar, cast, overload
+from typing import Any, Literal, NamedTuple, TypeVar, cast, overload
 
 from wrenml.costs import FREE, Cost
 from wrenml.errors import CallCancelled, ConfigError
@@ -283,6 +284,47 @@ class FutureList(Sequence[Future[R]]):
             raise TimeoutError(f"{future!r} is not over; what it prints can be read when it is")
         owner = future.owner
         return owner.output(future.index) if isinstance(owner, Job) else ""
+
+    def timeline(self) -> Any:  # noqa: ANN401  # matplotlib has no types
+        """Draw when each call was sent, ran and ended, and how many ran at a time.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            With a line for each call that is over (some are left out of more than 2,000), by its place in this list.
+            Times are read from storage: on AWS about a request a call.
+
+        Raises
+        ------
+        ConfigError
+            If no call is over.
+        NotSupportedError
+            If there is no matplotlib.
+        """
+        from wrenml.reporting.live import timeline_of  # noqa: PLC0415  # few maps are drawn
+
+        return timeline_of(self._futures)
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write all that is known of the calls' jobs now to one HTML file, which needs nothing beside it.
+
+        Parameters
+        ----------
+        path : str or path
+            Of the file, which is replaced.
+
+        Raises
+        ------
+        ConfigError
+            If the futures belong to no job.
+        OSError
+            If the file cannot be written.
+        """
+        from wrenml.reporting.live import report_of  # noqa: PLC0415  # few maps are reported
+
+        text = report_of(self._futures)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
 
     def __repr__(self) -> str:
         failed = sum(future.done() and future.errored() for future in self._futures)

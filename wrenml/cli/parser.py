@@ -15,6 +15,8 @@ from wrenml.cli.deploy_arguments import add_deploy_arguments, add_place_argument
 from wrenml.cli.doctor import run_doctor
 from wrenml.cli.emulate import add_emulate_arguments, run_emulate
 from wrenml.cli.jobs import run_jobs, run_logs, run_show
+from wrenml.cli.report import run_report
+from wrenml.cli.steering import run_cancel, run_retry
 from wrenml.cli.verify import run_verify
 
 __all__ = ["build_parser"]
@@ -24,11 +26,11 @@ JOB is a job's id, the beginning of one, or "last".
 
 exit codes:
   0    done; of show: all calls succeeded; of debug: the call succeeded
-  1    of show: calls failed, were cancelled or lost; of debug: the call failed;
+  1    of show, retry: calls failed, were cancelled or lost; of debug: the call failed;
        of doctor, verify: something is wrong
   2    the command line or a setting cannot be meant
   3    there is no such job or call
-  4    of show: the job is still running
+  4    of show, cancel, retry: the job is still running
   5    something else went wrong; standard error says what, in one line
   130  interrupted
 
@@ -59,16 +61,29 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("-n", "--limit", type=_count, default=20, metavar="N", help="at most so many (20)")
 
     command = _command(commands, "show", run_show, "say what became of a job, or of one call", reads=True)
-    _takes_job(command, "?")
+    _takes_job(command)
+    _takes_call(command, "?")
 
     command = _command(commands, "logs", run_logs, "show what calls printed, and their tracebacks", reads=True)
-    _takes_job(command, "?")
+    _takes_job(command)
+    _takes_call(command, "?")
 
     command = _command(commands, "debug", run_debug, "run a call here, from its stored function and arguments")
-    _takes_job(command, None)
+    _takes_job(command)
+    _takes_call(command, None)
     command.add_argument(
         "--pdb", action="store_true", help="stop at the function's start, and where an exception was raised"
     )
+
+    command = _command(commands, "report", run_report, "write all that is known of a job to one HTML file")
+    _takes_job(command)
+    command.add_argument("-o", "--output", metavar="FILE", help="where to (wrenml-<job>.html)")
+
+    command = _command(commands, "cancel", run_cancel, "cancel the calls of a job that have no outcome yet")
+    _takes_job(command)
+
+    command = _command(commands, "retry", run_retry, "run calls again that failed, were cancelled or lost")
+    _takes_job(command)
 
     command = _command(commands, "clean", run_clean, "remove old local jobs and what only they needed", reads=True)
     command.add_argument(
@@ -120,8 +135,11 @@ def _command(
     return command
 
 
-def _takes_job(command: argparse.ArgumentParser, call: str | None) -> None:
+def _takes_job(command: argparse.ArgumentParser) -> None:
     command.add_argument("job", metavar="JOB", help='id of a job, the beginning of one, or "last"')
+
+
+def _takes_call(command: argparse.ArgumentParser, call: str | None) -> None:
     command.add_argument("call", metavar="I", type=_index, nargs=call, help="number of the call, from 0")
 
 
