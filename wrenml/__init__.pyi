@@ -5,18 +5,18 @@ from wrenml.executors import default_executor as default_executor
 from wrenml.executors import dummy_executor as dummy_executor
 from wrenml.executors import inline_executor as inline_executor
 from wrenml.executors import lambda_executor as lambda_executor
-from wrenml.futurelist import ALL_COMPLETED as ALL_COMPLETED
-from wrenml.futurelist import ALWAYS as ALWAYS
-from wrenml.futurelist import ANY_COMPLETED as ANY_COMPLETED
 from wrenml.futurelist import FutureList as FutureList
-from wrenml.futurelist import as_completed as as_completed
-from wrenml.futurelist import get_all_results as get_all_results
-from wrenml.futurelist import wait as wait
 from wrenml.futures import Future as Future
 from wrenml.local import local_executor as local_executor
 from wrenml.options import MapOptions as MapOptions
 from wrenml.options import Options as Options
 from wrenml.references import Ref as Ref
+from wrenml.waiting import ALL_COMPLETED as ALL_COMPLETED
+from wrenml.waiting import ALWAYS as ALWAYS
+from wrenml.waiting import ANY_COMPLETED as ANY_COMPLETED
+from wrenml.waiting import as_completed as as_completed
+from wrenml.waiting import get_all_results as get_all_results
+from wrenml.waiting import wait as wait
 
 __all__ = [
     "ALL_COMPLETED",
