@@ -109,6 +109,25 @@ with wrenml.local_executor(workers=1) as executor:
     assert out[-1] == "True"
 
 
+def test_a_client_with_many_open_files_has_workers_all_the_same(tmp_path: Path) -> None:
+    script = """
+import operator, os, resource, sys, wrenml
+from pathlib import Path
+from tests.unit.test_worker_remote import Bench
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096), most))
+held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+with wrenml.local_executor(workers=1) as executor:
+    print(executor.map(abs, [-1]).results(timeout=30))
+bench = Bench(Path(sys.argv[1]))
+job = bench.job(operator.neg, [1])
+bench.run(job)
+print(job.values())
+bench.remote.close()
+"""
+    assert client(script, str(tmp_path)).split() == ["[1]", "[-1]"]
+
+
 @pytest.mark.parametrize("size", [200_000_000])
 def test_huge_arguments_and_results(own: wrenml.Executor, size: int) -> None:
     data = os.urandom(1 << 20) * (size >> 20)

@@ -126,8 +126,9 @@ def _end_with(life: int) -> None:
         # The kernel sends SIGIO to the group when the last writer of this pipe is gone; nobody handles it: the end.
         fcntl.fcntl(own, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(own, fcntl.F_SETFL, fcntl.fcntl(own, fcntl.F_GETFL) | os.O_ASYNC)
-        ready, _, _ = select.select([life], [], [], 0)
-        if ready:
+        ended = select.poll()  # which, unlike select, takes descriptors above 1,023
+        ended.register(life, select.POLLIN)
+        if ended.poll(0):
             os._exit(1)
         return
     threading.Thread(target=_watch, args=(life,), daemon=True).start()

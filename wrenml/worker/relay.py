@@ -102,6 +102,10 @@ class Line:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        # Unlike select, they take descriptors above 1,023.
+        self._readable, self._writable = select.poll(), select.poll()
+        self._readable.register(sock, select.POLLIN)
+        self._writable.register(sock, select.POLLOUT)
         self._expect()
 
     def _expect(self) -> None:
@@ -119,8 +123,7 @@ class Line:
         """
         left = memoryview(b"".join(parts))
         while left:
-            _, writable, _ = select.select([], [self._sock], [], patience)
-            if not writable:
+            if not self._writable.poll(1000 * patience):
                 raise ChildGone
             try:
                 left = left[self._sock.send(left) :]
@@ -137,8 +140,7 @@ class Line:
         ChildGone
             If the child is gone.
         """
-        readable, _, _ = select.select([self._sock], [], [], patience)
-        if not readable:
+        if not self._readable.poll(1000 * max(patience, 0.0)):
             return None
         try:
             count = self._sock.recv_into(self._missing)

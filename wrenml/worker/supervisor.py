@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -224,7 +223,7 @@ class Child:
             if now > before and now == size:
                 break
             size = now
-            select.select([], [], [], 0.01)
+            time.sleep(0.01)
         return read_output(self._output, before, max(before, os.fstat(self._output).st_size))
 
     def kill(self) -> None:
