@@ -94,13 +94,21 @@ class Deployment:
         """
         try:
             record: dict[str, Any] = json.loads(text)
-            if record.pop("format") != _FORMAT:
-                raise ConfigError("the stack was deployed by a newer wrenml; upgrade this one, or deploy again")
+            newer = record["format"] != _FORMAT
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(error) from error
+        if newer:
+            raise ConfigError("the stack was deployed by a newer wrenml; upgrade this one, or deploy again")
+        try:
             known = {one.name: record[one.name] for one in fields(cls) if one.name in record}
             known["memory_mb"] = tuple(known["memory_mb"])
             return cls(**known)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"the stack's record is damaged ({error!r}); run: wrenml deploy") from error
+        except (KeyError, TypeError) as error:
+            raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> ConfigError:
+    return ConfigError(f"the stack's record is damaged ({error!r}); run: wrenml deploy")
 
 
 def function_name(stack: str, memory_mb: int) -> str:

@@ -53,6 +53,6 @@ class Cancellation:
             token = bytes.fromhex(state.get("token", ""))
             ranges = state["cancelled"] if compare_digest(sha256(token).hexdigest(), request.cancel) else []
             return any(a <= request.first and request.first + request.count <= b for a, b in ranges)
-        except (StorageError, ValueError, KeyError, TypeError):
+        except (StorageError, ValueError, KeyError, TypeError, AttributeError):
             # Most jobs have no such object, and a worker that may not list is told so in other words.
             return False
