@@ -7,6 +7,7 @@ import pytest
 
 from wrenml.errors import (
     CallTimeout,
+    ConfigError,
     StorageError,
     StorageUnavailableError,
     WorkerCrashed,
@@ -15,6 +16,7 @@ from wrenml.errors import (
 )
 from wrenml.invoke.aws.records import FailureRecord, Records
 from wrenml.storage import MemoryStorage, Storage
+from wrenml.storage.base import Buffer
 from wrenml.testing.storage_faults import FlakyStorage, StorageFault
 
 FUNCTION = "wrenml-1769"
@@ -128,6 +130,23 @@ def test_what_could_not_be_listed_for_long_is_not_missed() -> None:
     put(storage, now - 900, 1)
     records = Records(storage, {FUNCTION: 1769}, now - 1000)
     with pytest.raises(StorageUnavailableError):
+        look(records)
+
+    assert [record.name[1] for record in look(records)] == [1]
+
+
+@pytest.mark.parametrize("reason", [StorageUnavailableError("away"), ConfigError("not answered as AWS would")])
+def test_a_record_that_could_not_be_read_is_read_later(reason: Exception) -> None:
+    class Away(MemoryStorage):
+        def get(self, key: str, *, start: int = 0, stop: int | None = None) -> Buffer:
+            if reasons:
+                raise reasons.pop()
+            return super().get(key, start=start, stop=stop)
+
+    storage, now, reasons = Away(), time.time(), [reason]
+    put(storage, now, 1)
+    records = Records(storage, {FUNCTION: 1769}, now - 1)
+    with pytest.raises(type(reason)):
         look(records)
 
     assert [record.name[1] for record in look(records)] == [1]

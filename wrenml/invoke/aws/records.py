@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from wrenml.errors import (
     CallTimeout,
-    KeyNotFoundError,
     StorageError,
     WorkerCrashed,
     WorkerLost,
@@ -23,7 +22,7 @@ from wrenml.errors import (
     WrenmlError,
 )
 from wrenml.invoke.base import Name
-from wrenml.storage.base import Objects
+from wrenml.storage.base import Objects, get_or_none
 
 __all__ = ["FailureRecord", "Records"]
 
@@ -89,22 +88,23 @@ class Records:
                 first = time.strftime("%Y-%m-%dT%H.%M.%S", time.gmtime(max(since, day * _DAY)))
                 for key in self._storage.list(folder, after=folder + first):
                     if key not in self._seen:
-                        self._seen.add(key)
                         record = self._read(key, self._memory_mb.get(function))
+                        self._seen.add(key)
                         if record is not None:
                             yield record
         # A record may appear some time after the moment that its name tells.
         self._since = max(since, now - _LAG)
 
     def _read(self, key: str, memory_mb: int | None) -> FailureRecord | None:
+        data = get_or_none(self._storage, key)
+        if data is None:
+            return None
         try:
-            record = json.loads(bytes(self._storage.get(key)))
+            record = json.loads(bytes(data))
             request = record["requestPayload"]
             name = (str(request["job"]), int(request["calls"][0]), int(request["attempt"]))
             condition = record["requestContext"]["condition"]
             answer = record.get("responsePayload") or {}
-        except KeyNotFoundError:
-            return None
         except (ValueError, KeyError, TypeError, IndexError) as error:
             _log.debug("wrenml: %s is no failure record of ours: %r", key, error)
             return None
