@@ -25,12 +25,18 @@ from functools import cache
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
+from wrenml.errors import CallExited, CallTimeout, WorkerLost
 from wrenml.failures import describe, rebuild
 
-__all__ = ["Caller", "Enclosure", "Envelope", "Warned", "caller"]
+__all__ = ["LOST", "Caller", "Enclosure", "Envelope", "Warned", "caller"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+LOST: Final = (WorkerLost, CallTimeout, CallExited)
+"""How a call ends that has no envelopes: its worker died, it ran out of memory or time, or one of its tasks raised
+`SystemExit` or, where nobody can press Ctrl-C, `KeyboardInterrupt`. Which task it was is found by running each in a
+call of its own; that one has failed as if it had raised, and nothing is taken from the others."""
 
 _LARGEST_OUTPUT: Final = 1 << 20  # characters of a task's output that travel
 _SKLEARN: Final = "sklearn"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from wrenml import Future, FutureList, as_completed
-from wrenml.errors import CallCancelled, CallExited, CallTimeout, CostLimitReached, WorkerLost
+from wrenml.errors import CallCancelled, CostLimitReached
 from wrenml.executor import Executor
 from wrenml.ml.backtest.cells import Cell, Cells, flat
 from wrenml.ml.backtest.kept import Kept
@@ -16,11 +16,9 @@ from wrenml.ml.backtest.origins import Origin
 from wrenml.ml.backtest.packing import pack_size, packed, probes
 from wrenml.ml.backtest.records import Record
 from wrenml.ml.backtest.working import Work
-from wrenml.ml.envelope import Envelope, caller
+from wrenml.ml.envelope import LOST, Envelope, caller
 
 __all__ = ["Calls"]
-
-_LOST: Final = (WorkerLost, CallTimeout, CallExited)
 
 
 class Calls:
@@ -208,7 +206,7 @@ class Calls:
         envelopes: Sequence[Envelope] = ()
         try:
             envelopes = future.result()
-        except _LOST as error:
+        except LOST as error:
             if len(cells) > 1 and not self._cancelled:
                 self._lost += cells
             else:

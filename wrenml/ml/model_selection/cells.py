@@ -26,7 +26,8 @@ __all__ = ["Cell", "Study", "evaluate", "failing", "metadata_of", "score"]
 _WIDTH = 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots, so that what cannot be pickled is named as the attribute it is.
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """What cells share.
 

@@ -16,23 +16,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
-from typing import Any, Final
+from typing import Any
 
 import wrenml
 from wrenml import Future, FutureList, as_completed
-from wrenml.errors import CallError, CallExited, CallTimeout, WorkerLost
+from wrenml.errors import CallError
 from wrenml.executor import Executor
-from wrenml.ml.envelope import Caller, Enclosure, Envelope, caller
+from wrenml.ml.envelope import LOST, Caller, Enclosure, Envelope, caller
 
-__all__ = ["LOST", "Arrived", "Plan", "Work", "groups_of", "packed", "planned", "run"]
+__all__ = ["Arrived", "Plan", "Work", "groups_of", "packed", "planned", "run"]
 
 Task = Callable[..., Any]
 Items = Sequence[tuple[Any, ...]]
 Group = Sequence[int]
 Arrived = Callable[[int, Any], object]
-
-LOST: Final = (WorkerLost, CallTimeout, CallExited)
-"""How a call ends that could not raise."""
 
 _HERE = ("inline", "local")
 _WORTH_HERE = 0.05  # seconds a call should take where it costs two messages

@@ -14,7 +14,7 @@ from wrenml.ml.sweep.timed import FRAME, Timed, taken
 __all__ = ["Failure", "Trial"]
 
 _HERE = os.path.join("sweep", "timed.py")
-_OURS = "wrenml: "  # how notes begin that say which call it was, and where
+_WHICH = "wrenml: call "  # how the first of the notes begins that say which call it was, and where
 
 
 class Failure(NamedTuple):
@@ -55,7 +55,7 @@ def _formatted(error: BaseException) -> str:
         del shown.stack[0]
     # They name the job, and so would differ between two runs of the same.
     notes = [str(note) for note in getattr(error, "__notes__", ())]
-    first = next((i for i, note in enumerate(notes) if note.startswith(_OURS)), len(notes))
+    first = next((i for i, note in enumerate(notes) if note.startswith(_WHICH)), len(notes))
     shown.__notes__ = notes[:first] or None  # type: ignore[attr-defined,unused-ignore]  # not in all type stubs
     return "".join(shown.format())
 
