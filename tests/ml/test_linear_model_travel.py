@@ -82,6 +82,18 @@ def test_a_worker_lost_in_mid_epoch_costs_one_retry(
     assert aws.requests["lambda.Invoke"] == 2 * SHARDS + 1
 
 
+def test_documents_are_vectorized_there_once(aws: MockedAWS, executor: wrenml.Executor) -> None:
+    vectorizer = sklearn.feature_extraction.text.HashingVectorizer(n_features=2**8)
+    documents = [f"row {number} says {word}" for number, word in enumerate(["spam", "ham", "eggs", "and spam"] * 15)]
+    labels = np.array([int("spam" in document) for document in documents])
+    model = ParallelPerceptron(n_shards=SHARDS, n_epochs=3, average=False, random_state=0, executor=executor)
+    aws.reset_requests()
+    found = clone(model).set_params(vectorizer=vectorizer).fit(documents, labels)
+    assert aws.requests["lambda.Invoke"] <= SHARDS * (1 + found.n_iter_)
+    expected = model.fit(vectorizer.transform(documents), labels)
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+
+
 def test_text_is_read_there(aws: MockedAWS, executor: wrenml.Executor) -> None:
     documents = [f"row {number} says {word}" for number, word in enumerate(["spam", "ham", "eggs"] * 20)]
     aws.reset_requests()

@@ -10,6 +10,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wrenml.ml.linear_model.shards import Shard
+from wrenml.ml.linear_model.texts import features_of
 
 __all__ = ["LinearClassifier"]
 
@@ -42,6 +43,7 @@ class LinearClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Before it has learned.
         """
         check_is_fitted(self)
+        X = features_of(getattr(self, "vectorizer", None), X)
         return self._scores(validate_data(self, X, accept_sparse="csr", reset=False))
 
     def predict(self, X: Any) -> Any:

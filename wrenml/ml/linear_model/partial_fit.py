@@ -19,6 +19,7 @@ from wrenml.ml.linear_model.averaging import average_linear_models
 from wrenml.ml.linear_model.mixing import shares_of
 from wrenml.ml.linear_model.settings import check_choices
 from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, weighted
+from wrenml.ml.linear_model.texts import OF_A_DATASET, features_of, labelled, store
 from wrenml.ml.model_selection.engine import Plan, planned, run
 
 __all__ = ["ParallelPartialFit"]
@@ -41,6 +42,9 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
     ----------
     estimator : estimator
         Has `partial_fit`; it is cloned.
+    vectorizer : transformer, optional
+        X is documents, and this makes features of them: the documents are stored, and the workers vectorize them once.
+        It must need no fit, as `HashingVectorizer` does. Default: X is features.
     n_shards : int, default 4
         How many shards; fewer if there are fewer rows.
     strategy : {"average", "chain"}, default "average"
@@ -72,6 +76,7 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
         self,
         estimator: Any,
         *,
+        vectorizer: Any = None,
         n_shards: int = 4,
         strategy: str = "average",
         n_epochs: int = 1,
@@ -81,6 +86,7 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
         executor: Executor | None = None,
     ) -> None:
         self.estimator = estimator
+        self.vectorizer = vectorizer
         self.n_shards = n_shards
         self.strategy = strategy
         self.n_epochs = n_epochs
@@ -95,7 +101,8 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
         Parameters
         ----------
         X : array or sparse matrix of shape (n, n_features), or ShardedDataset
-            Features. A data set's shards are learned as they are, and read by the workers.
+            Features; or documents, with `vectorizer`. A data set's shards are learned as they are, and read by the
+            workers.
         y : array of shape (n,), optional
             Labels or numbers; a data set brings its own. Default: the estimator needs none.
         sample_weight : array of shape (n,), optional
@@ -128,6 +135,8 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
     def _rows(self, X: Any, y: Any, sample_weight: Any) -> Shard:
         if y is None and get_tags(self.estimator).target_tags.required:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        if self.vectorizer is not None:
+            return weighted(labelled(self, X, y, sample_weight))
         checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": FLOATS, "order": "C", "accept_large_sparse": False}
         if y is None:
             X = validate_data(self, X, **checks)
@@ -137,9 +146,11 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
 
     def _stored(self, plan: Plan, rows: Shard, seed: int) -> tuple[Stored, Any]:
         classes = np.unique(rows.y) if is_classifier(self.estimator) else None
-        return Stored.of(cut(rows, self.n_shards, seed if self.shuffle else None), plan.executor), classes
+        return store(plan, cut(rows, self.n_shards, seed if self.shuffle else None)), classes
 
     def _surveyed(self, plan: Plan, dataset: Any) -> tuple[Stored, Any]:
+        if self.vectorizer is not None:
+            raise ValueError(OF_A_DATASET)
         shards = list(dataset.shards)
         needed = get_tags(self.estimator).target_tags.required
         if needed and not dataset.has_labels:
@@ -154,32 +165,32 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
     def predict(self, X: Any) -> Any:
         """What the fitted estimator predicts for X, of shape (n, n_features)."""
         check_is_fitted(self)
-        return self.estimator_.predict(X)
+        return self.estimator_.predict(features_of(self.vectorizer, X))
 
     @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Any:
         """The fitted estimator's probabilities for X: ndarray of shape (n, n_classes)."""
         check_is_fitted(self)
-        return self.estimator_.predict_proba(X)
+        return self.estimator_.predict_proba(features_of(self.vectorizer, X))
 
     @available_if(_has("decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Any:
         """The fitted estimator's scores for X: ndarray of shape (n,) or (n, n_classes)."""
         check_is_fitted(self)
-        return self.estimator_.decision_function(X)
+        return self.estimator_.decision_function(features_of(self.vectorizer, X))
 
     @available_if(_has("transform"))  # type: ignore[untyped-decorator]
     def transform(self, X: Any) -> Any:
         """What the fitted estimator makes of X, of shape (n, n_features)."""
         check_is_fitted(self)
-        return self.estimator_.transform(X)
+        return self.estimator_.transform(features_of(self.vectorizer, X))
 
     @available_if(_has("score"))  # type: ignore[untyped-decorator]
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The fitted estimator's score for rows X and, where it needs them, labels `y` and their weights."""
         check_is_fitted(self)
         given = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return float(self.estimator_.score(X, y, **given))
+        return float(self.estimator_.score(features_of(self.vectorizer, X), y, **given))
 
     @property
     def classes_(self) -> Any:

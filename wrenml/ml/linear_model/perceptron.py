@@ -24,8 +24,9 @@ from wrenml.ml.linear_model.linear import LinearClassifier
 from wrenml.ml.linear_model.passes import Training, Weights
 from wrenml.ml.linear_model.rounds import Round, Rounds
 from wrenml.ml.linear_model.settings import check_number, check_parameters, model_of, training_of, weighing
-from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, read, weighted
+from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, weighted
 from wrenml.ml.linear_model.stopping import Patience, set_aside
+from wrenml.ml.linear_model.texts import OF_A_DATASET, featured, labelled, read_documents, store
 from wrenml.ml.model_selection.engine import Plan, planned
 
 __all__ = ["ParallelPerceptron"]
@@ -45,6 +46,9 @@ class ParallelPerceptron(LinearClassifier):
     base : Perceptron, optional
         Tells `fit_intercept`, `eta0` and, where it is not given here, `class_weight`; its other parameters have no
         effect, and it must have no penalty. Default: ``Perceptron()``.
+    vectorizer : transformer, optional
+        X is documents, and this makes features of them: the documents are stored, and the workers vectorize them once.
+        It must need no fit, as `HashingVectorizer` does. Default: X is features.
     n_shards : int, default 4
         How many shards; fewer if there are fewer rows.
     strategy : {"ipm", "one_shot"}, default "ipm"
@@ -103,6 +107,7 @@ class ParallelPerceptron(LinearClassifier):
         self,
         base: Any = None,
         *,
+        vectorizer: Any = None,
         n_shards: int = 4,
         strategy: str = "ipm",
         n_epochs: int = 10,
@@ -118,6 +123,7 @@ class ParallelPerceptron(LinearClassifier):
         executor: Executor | None = None,
     ) -> None:
         self.base = base
+        self.vectorizer = vectorizer
         self.n_shards = n_shards
         self.strategy = strategy
         self.n_epochs = n_epochs
@@ -140,7 +146,7 @@ class ParallelPerceptron(LinearClassifier):
         Parameters
         ----------
         X : array or sparse matrix of shape (n, n_features)
-            Features. Or what `fit_shards` takes.
+            Features; or a sequence of documents, with `vectorizer`. Or what `fit_shards` takes.
         y : array of shape (n,)
             Labels; shards bring their own.
         sample_weight : array of shape (n,), optional
@@ -166,8 +172,9 @@ class ParallelPerceptron(LinearClassifier):
         held = None
         if self.early_stopping:
             rows, held = set_aside(rows, self.validation_fraction, seed)
+            held = featured(held)
         plan = planned(self.executor, "fit", self, None)
-        shards = Stored.of(cut(rows, self.n_shards, seed if self.shuffle else None), plan.executor)
+        shards = store(plan, cut(rows, self.n_shards, seed if self.shuffle else None))
         self._learn(
             Rounds(plan, shards, training_of(self, classes, weighing(classes, rows.y), seed), self.mixing), held
         )
@@ -198,6 +205,8 @@ class ParallelPerceptron(LinearClassifier):
             raise ValueError("fit_shards() sets no rows aside: early_stopping=True needs fit(X, y)")
         plan = planned(self.executor, "fit_shards", self, None)
         if hasattr(shards, "shards"):
+            if self.vectorizer is not None:
+                raise ValueError(OF_A_DATASET)
             data = entered(self, plan, shards, None, None, None)
             stored = Stored(data.shards, data.sizes)
             training = training_of(self, data.survey.classes, data.survey.class_weights, self._seed())
@@ -243,7 +252,7 @@ class ParallelPerceptron(LinearClassifier):
         check_number(known)
         training = training_of(self, known, None, self._seed())
         plan = planned(self.executor, "partial_fit", self, None)
-        shards = Stored.of(cut(rows, self.n_shards, training.seed), plan.executor)
+        shards = store(plan, cut(rows, self.n_shards, training.seed))
         if first:
             self._forget(training)
         self._take(Rounds(plan, shards, training, self.mixing).run(self._last, range(self._epochs, self._epochs + 1)))
@@ -253,6 +262,10 @@ class ParallelPerceptron(LinearClassifier):
     # What the above share
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Shard:
+        if self.vectorizer is not None:
+            rows = labelled(self, X, y, sample_weight, reset=reset)
+            check_classification_targets(rows.y)
+            return rows
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False, reset=reset
         )
@@ -267,7 +280,7 @@ class ParallelPerceptron(LinearClassifier):
             self.n_features_in_ = shard.X.shape[1]
             return shard
 
-        stored = Stored.of(map(noted, read(shards)), plan.executor)
+        stored = store(plan, map(noted, read_documents(self.vectorizer, shards)))
         if not labels:
             raise ValueError("there are no shards: give at least one")
         return stored, np.concatenate(labels)

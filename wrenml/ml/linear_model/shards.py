@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from wrenml.executor import Executor
 
-__all__ = ["FLOATS", "Shard", "Stored", "checked", "checked_weights", "cut", "read", "weighted"]
+__all__ = ["FLOATS", "Shard", "Stored", "checked", "checked_weights", "cut", "features", "read", "weighted"]
 
 FLOATS = (np.float64, np.float32)
 
@@ -132,13 +132,20 @@ def cut(rows: Shard, n_shards: int, seed: int | None) -> Iterable[Shard]:
         )
 
 
-def read(given: Iterable[Any]) -> Iterable[Shard]:
+def features(X: Any) -> Any:
+    """Check features, as scikit-learn's estimators do."""
+    return check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False)
+
+
+def read(given: Iterable[Any], rows: Callable[[Any], Any] = features) -> Iterable[Shard]:
     """Check shards that a user gives, one at a time.
 
     Parameters
     ----------
     given : iterable of (X, y) or (X, y, sample_weight)
         Of one width.
+    rows : callable, optional
+        Returns a shard's X, checked. Default: it has to be features.
 
     Raises
     ------
@@ -147,15 +154,15 @@ def read(given: Iterable[Any]) -> Iterable[Shard]:
     """
     width = None
     for number, parts in enumerate(given):
-        shard = checked(number, parts)
+        shard = checked(number, parts, rows)
         if width not in (None, shard.X.shape[1]):
             raise ValueError(f"shard {number}: X has {shard.X.shape[1]} features, but shard 0 has {width} features")
         width = shard.X.shape[1]
         yield shard
 
 
-def checked(number: int, parts: Any) -> Shard:
-    """Check a shard: X and y, and the weights of its rows, if there are any.
+def checked(number: int, parts: Any, rows: Callable[[Any], Any] = features) -> Shard:
+    """Check a shard: X and y, and the weights of its rows, if there are any; X as in `read`.
 
     Raises
     ------
@@ -164,7 +171,7 @@ def checked(number: int, parts: Any) -> Shard:
     """
     try:
         X, y, *rest = parts
-        X = check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False)
+        X = rows(X)
         y = np.asarray(y).reshape(-1)
         check_consistent_length(X, y)
         check_classification_targets(y)
