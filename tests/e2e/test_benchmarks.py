@@ -18,6 +18,7 @@ def test_every_row_of_the_design_is_there() -> None:
         "closure",
         "cloud",
         "cold",
+        "datasets",
         "ensemble",
         "handler",
         "imap",

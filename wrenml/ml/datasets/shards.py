@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import time
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from typing import Any, Final
 
 from scipy import sparse
 
 from wrenml.errors import AccessDeniedError, DataError, KeyNotFoundError
 from wrenml.ml.datasets.archive import array_in, arrays_in
+from wrenml.ml.datasets.digests import Digests, identity_of
 from wrenml.ml.datasets.manifest import Record, Stored
 from wrenml.ml.datasets.places import opened, path_of
 from wrenml.ml.datasets.selection import Choice, chosen
 
 __all__ = ["DatasetShard"]
 
-_TICK: Final = 2.0  # seconds
+_DIGESTS: Final = Digests()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +121,9 @@ class DatasetShard:
 
     def _checked(self, storage: Any, file: Stored) -> memoryview:
         path = path_of(self.url, file.name)
-        found = None if path is None else _digest_of(path)
+        identity = None if path is None else identity_of(path)
         data = self._bytes(storage, file)
-        self._compare(file, found or sha256(data).hexdigest())
+        self._compare(file, sha256(data).hexdigest() if identity is None else _DIGESTS.digest(identity, data))
         # Small ones come as bytes, which arrays could not be written to.
         return data if not data.readonly else memoryview(bytearray(data))
 
@@ -155,20 +153,3 @@ class DatasetShard:
                 f"shard {self.number}, {self.url}/{file.name}, was changed after it was written: its SHA-256 is "
                 f"{digest} instead of {file.sha256}. Write the data set again."
             )
-
-
-def _digest_of(path: str) -> str | None:
-    """Return the digest of a file, computed once while it is the same; None if it cannot be read."""
-    try:
-        found = os.stat(path)
-        # A change within the same tick of the file system's clock could not be told.
-        compute = _computed if time.time() - found.st_ctime > _TICK else _computed.__wrapped__
-        return compute(path, found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns, found.st_mtime_ns)
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=1 << 14)
-def _computed(path: str, *_identity: int) -> str:
-    with open(path, "rb") as file:
-        return file_digest(file, "sha256").hexdigest()
