@@ -328,8 +328,8 @@ class LocalInvoker:
                 self._end(worker, Reason.out_of_time(worker.child.stacks(DUMP_SIGNAL)))
             elif look:
                 worker.child.stop_flood()
-                if limits.memory_mb is not None and worker.child.memory_kb() > limits.memory_mb * 1024:
-                    self._end(worker, Reason.out_of_memory(worker.child.memory_kb()))
+                if limits.memory_mb is not None and (used := worker.child.memory_kb()) > limits.memory_mb * 1024:
+                    self._end(worker, Reason.out_of_memory(used))
 
     def _end(self, worker: Worker, reason: Reason) -> None:
         worker.reason = reason

@@ -123,7 +123,7 @@ def _of_supervisor(reason: Reason, limits: Limits) -> tuple[Exception, bool] | N
             f"Raise timeout=, or give the call less to do.{where}"
         ), True
     if reason.what == "memory":
-        peak = reason.peak_kb // 1024
+        peak = -(-reason.peak_kb // 1024)
         return WorkerOutOfMemory(
             f"the call used {peak} MB, more than its limit of {limits.memory_mb} MB; raise memory_mb= or use less.",
             limits.memory_mb,
