@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Self
 
 import sklearn.ensemble as theirs
+from joblib import parallel_config
 
-from wrenml.ml.ensemble.workers import DividedBackend, on_workers, with_executor
+from wrenml.ml.ensemble.workers import DividedBackend, with_executor
 
 __all__ = ["BaggingClassifier", "BaggingRegressor"]
 
@@ -41,7 +42,7 @@ class Bagging:
             If `executor` is none.
         """
         backend = DividedBackend(self.n_jobs, executor=self.executor)  # type: ignore[attr-defined]
-        with on_workers(backend):
+        with parallel_config(backend, n_jobs=-1):
             return super().fit(X, y, sample_weight=sample_weight, **fit_params)  # type: ignore[misc,no-any-return]
 
 

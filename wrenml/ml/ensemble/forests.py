@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 import sklearn.ensemble as theirs
+from joblib import parallel_config
 from sklearn.base import clone
 
 from wrenml.ml.ensemble.growing import grown
-from wrenml.ml.ensemble.workers import on_workers, with_executor
+from wrenml.ml.ensemble.workers import with_executor
 from wrenml.ml.parallel import WrenmlBackend
 
 __all__ = ["ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifier", "RandomForestRegressor"]
@@ -42,7 +43,7 @@ class Forest:
         ConfigError
             If `executor` is none.
         """
-        with on_workers(WrenmlBackend(executor=self.executor)):  # type: ignore[attr-defined]
+        with parallel_config(WrenmlBackend(executor=self.executor), n_jobs=-1):  # type: ignore[attr-defined]
             return super().fit(X, y, sample_weight)  # type: ignore[misc,no-any-return]
 
     def fit_shards(self, shards: Iterable[Any]) -> Self:

@@ -1,19 +1,15 @@
-"""What all ensembles share: the parameter `executor`, and scikit-learn's `fit` on that executor's workers."""
+"""What makes ensembles of scikit-learn ours: the parameter `executor`, and joblib's side of bagging."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, Final, TypeVar
 
-from joblib import parallel_config
-
 from wrenml.executor import Executor
 from wrenml.ml.parallel import WrenmlBackend
 
-__all__ = ["DividedBackend", "on_workers", "with_executor"]
+__all__ = ["DividedBackend", "with_executor"]
 
 Kind = TypeVar("Kind", bound=type)
 
@@ -43,13 +39,6 @@ def with_executor(kind: Kind) -> Kind:
     init.__signature__ = own.replace(parameters=[*own.parameters.values(), ours])  # type: ignore[attr-defined]
     kind.__init__ = init  # type: ignore[misc]
     return kind
-
-
-@contextlib.contextmanager
-def on_workers(backend: WrenmlBackend) -> Iterator[None]:
-    """Have whatever is run through joblib run on a backend, with all of its workers unless `n_jobs` is given."""
-    with parallel_config(backend, n_jobs=-1):
-        yield
 
 
 class DividedBackend(WrenmlBackend):
