@@ -33,15 +33,44 @@ def run_cancel(arguments: argparse.Namespace) -> int:
     """Cancel the calls of a job that have no outcome yet."""
     jobs = Jobs()
     record = jobs.read(arguments.job)
-    view = View.of(record)
+    view, manifest = View.of(record), record.manifest
     if view.state != "running":
         _say(f"job {view.id} is not running: it is {view.state}")
         return Exit.DONE
-    if is_remote(jobs.storage):
+    here = manifest.host == socket.gethostname() and is_alive(manifest.pid, manifest.began)
+    if is_remote(jobs.storage) and not here:
         with _executor() as executor:
-            _say(f"cancelled {plural(executor.attach(view.id).cancel(), 'call')} of job {view.id}")
+            count = executor.attach(view.id).cancel()
+        _say(f"cancelled {plural(count, 'call')} of job {view.id}; workers at them stop within 10 s")
+        _say(f"if process {manifest.pid} on {manifest.host} still waits for them, interrupt it there")
         return Exit.DONE
-    _interrupt(record.manifest)
+    _interrupt(manifest)
+    return _await_end(jobs, view)
+
+
+def _interrupt(manifest: Manifest) -> None:
+    """Do to a job's client what Ctrl-C in its terminal does.
+
+    Raises
+    ------
+    NotSupportedError
+        If that is on another machine, or cannot be told from another process.
+    """
+    if manifest.host != socket.gethostname():
+        raise NotSupportedError(
+            f"job {manifest.job} runs on {manifest.host}, and local workers can only be stopped there: type "
+            f"`wrenml cancel {manifest.job}` on {manifest.host}."
+        )
+    if not manifest.began:
+        raise NotSupportedError(
+            f"this system does not tell whether process {manifest.pid} is still the one that started job "
+            f"{manifest.job}; if it is, `kill -INT {manifest.pid}` cancels it."
+        )
+    with suppress(ProcessLookupError):  # it may have ended by itself
+        os.kill(manifest.pid, signal.SIGINT)
+
+
+def _await_end(jobs: Jobs, view: View) -> int:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         after = View.of(jobs.read(view.id))
@@ -54,24 +83,6 @@ def run_cancel(arguments: argparse.Namespace) -> int:
         "it and its workers, and what it has is kept.\n"
     )
     return Exit.RUNNING
-
-
-def _interrupt(manifest: Manifest) -> None:
-    """Do what Ctrl-C in the terminal of a local job's client does.
-
-    Raises
-    ------
-    NotSupportedError
-        If the client runs on another machine.
-    """
-    if manifest.host != socket.gethostname():
-        raise NotSupportedError(
-            f"job {manifest.job} runs on {manifest.host}, and local workers can only be stopped there: type "
-            f"`wrenml cancel {manifest.job}` on {manifest.host}."
-        )
-    if is_alive(manifest.pid, manifest.began):
-        with suppress(ProcessLookupError):  # it has just ended by itself
-            os.kill(manifest.pid, signal.SIGINT)
 
 
 def run_retry(arguments: argparse.Namespace) -> int:
