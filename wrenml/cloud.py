@@ -13,7 +13,8 @@ from wrenml.aws.session import Session as AwsSession
 from wrenml.costs import Requests, prices_of
 from wrenml.errors import VersionMismatchError
 from wrenml.executor import Executor
-from wrenml.invoke.aws.invoker import AwsInvoker, usable_concurrency
+from wrenml.invoke.aws.invoker import AwsInvoker
+from wrenml.invoke.aws.sending import usable_concurrency
 from wrenml.invoke.aws.target import SKEW, Target
 from wrenml.options import Options
 from wrenml.retry import backoff

@@ -11,8 +11,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from wrenml.errors import AccessDeniedError, ConfigError, WorkerLost, WrenmlError
 from wrenml.invoke.aws.flight import Flight
-from wrenml.invoke.aws.invoker import usable_concurrency
-from wrenml.invoke.aws.sending import Sender, Window
+from wrenml.invoke.aws.sending import Sender, Window, usable_concurrency
 from wrenml.invoke.aws.target import Target
 from wrenml.wire import Request
 from wrenml.worker.endings import Limits

@@ -41,15 +41,13 @@ from wrenml.invoke.aws.watching import JobWatch, list_outcomes
 from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, Throttled, WorkerGone
 from wrenml.outcome import frame_extent, read_frame
 from wrenml.storage.base import Objects
-from wrenml.storage.s3_errors import aws_errors
 from wrenml.wire import Request
 from wrenml.worker.pipe import Stored
 
-__all__ = ["AwsInvoker", "usable_concurrency"]
+__all__ = ["AwsInvoker"]
 
 _log = logging.getLogger("wrenml")
 
-_CONCURRENCY = 1000
 _SENDERS = 64
 _READERS = 32
 _RECORDS_FIRST = 1.0  # seconds of silence before failure records are looked for
@@ -397,18 +395,6 @@ class AwsInvoker:
     def _tell(self, event: Event) -> None:
         self._events.append(event)
         self._changed.notify_all()
-
-
-def usable_concurrency(client: LambdaClient) -> int:
-    """How many invocations the account may run at a time; Lambda's default where that cannot be asked."""
-    try:
-        limit = client.get_account_settings()["AccountLimit"]
-        return max(1, int(limit.get("UnreservedConcurrentExecutions") or limit["ConcurrentExecutions"]))
-    except KeyError:
-        return _CONCURRENCY
-    except aws_errors() as error:
-        _log.debug("wrenml: the account's concurrency is not known: %s", error)
-        return _CONCURRENCY
 
 
 def _loss(flight: Flight) -> Event:

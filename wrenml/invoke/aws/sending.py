@@ -20,10 +20,11 @@ from wrenml.retry import backoff
 from wrenml.storage.s3_errors import EXPIRED, aws_errors, code_of, is_transient, retry_after
 from wrenml.wire import encode_request
 
-__all__ = ["LambdaClient", "Sender", "Window"]
+__all__ = ["LambdaClient", "Sender", "Window", "usable_concurrency"]
 
 _log = logging.getLogger("wrenml")
 
+_CONCURRENCY = 1000
 _TRIES = 12
 _BASE, _CAP = 0.2, 20.0
 _THROTTLE_BASE = 0.5
@@ -194,3 +195,15 @@ class Sender:
                 f"there is no function {function}: the stack was destroyed or the version removed. Run: wrenml deploy"
             )
         return WorkerLost(f"Lambda refused the invocation of {function}: {error}")
+
+
+def usable_concurrency(client: LambdaClient) -> int:
+    """How many invocations the account may run at a time; Lambda's default where that cannot be asked."""
+    try:
+        limit = client.get_account_settings()["AccountLimit"]
+        return max(1, int(limit.get("UnreservedConcurrentExecutions") or limit["ConcurrentExecutions"]))
+    except KeyError:
+        return _CONCURRENCY
+    except aws_errors() as error:
+        _log.debug("wrenml: the account's concurrency is not known: %s", error)
+        return _CONCURRENCY
