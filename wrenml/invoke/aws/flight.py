@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wrenml.invoke.base import Name
+from wrenml.errors import WorkerLost, WorkerOutOfMemory
+from wrenml.invoke.base import Name, WorkerGone
 from wrenml.wire import Request
 from wrenml.worker.endings import Limits
 
@@ -64,3 +65,15 @@ class Flight:
     def part_of(self, call: int) -> int:
         """The first call of the part that a call belongs to."""
         return call - (call - self.request.first) % self.parts.step
+
+    def loss(self) -> WorkerGone:
+        """What is told of it when no outcome is expected any more."""
+        cause = self.doomed
+        if cause is None:
+            lost = WorkerLost("the worker gave no sign of these calls until their lease was over.")
+            return WorkerGone(self.name, None, lost)
+        # Another call may well do with the memory that one had too little of; other faults are not the call's.
+        alone = self.request.count == 1 and isinstance(cause, WorkerOutOfMemory)
+        suspect = self.request.first if alone else None
+        # The failure record holds the whole request, its key included.
+        return WorkerGone(self.name, suspect, cause, blame=type(cause) is not WorkerLost, exposed=True)

@@ -29,7 +29,6 @@ from wrenml.errors import (
     StorageError,
     StorageUnavailableError,
     WorkerLost,
-    WorkerOutOfMemory,
     WrenmlError,
 )
 from wrenml.invoke.aws.flight import Flight
@@ -299,7 +298,7 @@ class AwsInvoker:
             found = watch.match(names)
             for flight in list(watch.lost(began)):
                 self._forget(flight)
-                self._tell(_loss(flight))
+                self._tell(flight.loss())
             watch.pace.looked(pages, len(found), len(watch.flights), time.monotonic())
             if watch.over and self._watches.get(job) is watch:
                 del self._watches[job]
@@ -395,15 +394,3 @@ class AwsInvoker:
     def _tell(self, event: Event) -> None:
         self._events.append(event)
         self._changed.notify_all()
-
-
-def _loss(flight: Flight) -> Event:
-    cause = flight.doomed
-    if cause is None:
-        lost = WorkerLost("the worker gave no sign of these calls until their lease was over.")
-        return WorkerGone(flight.name, None, lost)
-    # Another call may well do with the memory that one had too little of; other faults are not the call's.
-    alone = flight.request.count == 1 and isinstance(cause, WorkerOutOfMemory)
-    suspect = flight.request.first if alone else None
-    # The failure record holds the whole request, its key included.
-    return WorkerGone(flight.name, suspect, cause, blame=type(cause) is not WorkerLost, exposed=True)
