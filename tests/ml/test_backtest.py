@@ -302,7 +302,9 @@ class TestFailures:
         assert errors == ["wrenml.errors.CallCancelled"] * 2
         assert [each.error is None for each in result] == [each.group == first.group for each in result]
 
-    def test_an_interrupt_keeps_what_is_there(self, two_workers: wrenml.Executor, tmp_path: Path) -> None:
+    def test_an_interrupt_keeps_what_is_there(
+        self, two_workers: wrenml.Executor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         waits = Waits(str(tmp_path / "first"))
         result = backtest({"waits": waits}, SERIES, 7, 1, executor=two_workers, pack=1)
         stream = result.as_completed()
@@ -311,6 +313,7 @@ class TestFailures:
         with pytest.raises(KeyboardInterrupt):
             next(started(interrupt, stream))
         interrupt.join()
+        assert "the backtest is cancelled after 1 of 3 forecasts" in capsys.readouterr().err
         assert sorted((each.error and each.error.type) or "" for each in result) == [
             "",
             *["wrenml.errors.CallCancelled"] * 2,

@@ -283,7 +283,9 @@ def test_leaving_the_stream_stops_the_search() -> None:
     assert len(search.evaluated) >= 1
 
 
-def test_an_interrupted_search_keeps_what_it_has(two_workers: wrenml.Executor, eventually: Callable[..., None]) -> None:
+def test_an_interrupted_search_keeps_what_it_has(
+    two_workers: wrenml.Executor, eventually: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
     def hang() -> None:
         threading.Event().wait()
 
@@ -304,6 +306,7 @@ def test_an_interrupted_search_keeps_what_it_has(two_workers: wrenml.Executor, e
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y)
     thread.join()
+    assert "interrupted; GridSearchCV stopped after 6 fits" in capsys.readouterr().err
     assert len(search.to_frame()) == 6
     search.set_params(param_grid={"value": [0, 1, 2], "deed": [None]}).fit(X, Y)
     assert all(each.reused for each in search.evaluated)

@@ -17,6 +17,7 @@ from wrenml.ml.backtest.packing import pack_size, packed, probes
 from wrenml.ml.backtest.records import Record
 from wrenml.ml.backtest.working import Work
 from wrenml.ml.envelope import LOST, Envelope, caller
+from wrenml.ml.interrupting import interruptible, kept_or_not
 
 __all__ = ["Calls"]
 
@@ -123,6 +124,12 @@ class Calls:
         FutureList(list(self._pending)).cancel()
         self._write()
 
+    def _so_far(self) -> str:
+        return (
+            f"the backtest is cancelled after {self.done} of {self.total} forecasts. They are in .records; "
+            f"{kept_or_not(self._kept.name if self._kept else None)}"
+        )
+
     def _write(self) -> None:
         if self._kept is not None:
             self._kept.write()
@@ -183,7 +190,8 @@ class Calls:
         try:
             if self._waiting is None:
                 self._waiting = as_completed(list(self._pending))
-            future = next(self._waiting, None)
+            with interruptible(self._so_far, self.cancel):
+                future = next(self._waiting, None)
             if future is not None:
                 self._take(future)
                 return True

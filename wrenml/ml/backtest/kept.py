@@ -40,6 +40,7 @@ class Kept:
     """
 
     def __init__(self, executor: Executor, name: str, cells: Cells, options: Mapping[str, Any]) -> None:
+        self.name = name
         self._rows = Rows(executor, f"backtests/{name}/", "forecasts of a backtest")
         self._cells = cells
         given = {option: options.get(option) for option in _MATTER}

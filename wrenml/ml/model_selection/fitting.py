@@ -13,6 +13,7 @@ from sklearn.model_selection import check_cv
 
 from wrenml import FutureList
 from wrenml.ml.callbacks import Callbacks, Task, path_of, replay
+from wrenml.ml.interrupting import interruptible, kept_or_not
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.cells import Cell, Study, metadata_of
 from wrenml.ml.model_selection.content import as_one
@@ -24,7 +25,7 @@ from wrenml.ml.model_selection.results import insert_error_scores, report_failed
 from wrenml.ml.model_selection.studies import run_study, sees_predictions_only
 from wrenml.ml.model_selection.watching import Evaluated, Watch
 
-__all__ = ["Search", "fit_search"]
+__all__ = ["Search", "fit_search", "so_far"]
 
 _CELL = "candidate-split-evaluation"  # scikit-learn's name for it
 
@@ -282,5 +283,14 @@ def fit_search(search: Any, X: Any, y: Any, params: Mapping[str, Any], watch: Wa
     """Fit a search; parameters as for `Search`."""
     with compat.fitting(search):
         state = Search(search, X, y, params, watch)
-        compat.propose(search, state.evaluate, state.context)
-        state.finish()
+        with interruptible(lambda: so_far(search)):
+            compat.propose(search, state.evaluate, state.context)
+            state.finish()
+
+
+def so_far(search: Any) -> str:
+    """Say what an interrupted search has."""
+    return (
+        f"{type(search).__name__} stopped after {len(search.evaluated)} fits. They are in .evaluated and .to_frame(); "
+        f"{kept_or_not(search.cache)}"
+    )

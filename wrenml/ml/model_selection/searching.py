@@ -14,7 +14,7 @@ import sklearn.model_selection
 
 from wrenml.executor import Executor
 from wrenml.ml.model_selection import compat
-from wrenml.ml.model_selection.fitting import fit_search
+from wrenml.ml.model_selection.fitting import fit_search, so_far
 from wrenml.ml.model_selection.watching import Evaluated, frame, watched
 
 __all__ = ["CellSearch", "GridSearchCV", "RandomizedSearchCV"]
@@ -67,7 +67,7 @@ class CellSearch:
         Evaluated
             Each cell as it is here, in no order. At the end the search is fitted; leaving the loop before stops it.
         """
-        return watched(lambda watch: fit_search(self, X, y, params, watch))
+        return watched(lambda watch: fit_search(self, X, y, params, watch), lambda: so_far(self))
 
     def to_frame(self) -> Any:
         """Return a `pandas.DataFrame` of what was evaluated, also by a search that failed or was interrupted.

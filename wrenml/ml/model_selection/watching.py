@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sklearn import config_context, get_config
 
 from wrenml import FutureList
+from wrenml.ml.interrupting import interruptible
 from wrenml.ml.model_selection.cells import Cell
 
 __all__ = ["Evaluated", "Watch", "frame", "watched"]
@@ -88,13 +89,15 @@ class Watch:
             each.cancel()
 
 
-def watched(fit: Callable[[Watch], None]) -> Iterator[Evaluated]:
+def watched(fit: Callable[[Watch], None], said: Callable[[], str]) -> Iterator[Evaluated]:
     """Run a fit in a thread, and stream what it evaluates.
 
     Parameters
     ----------
     fit : callable
         Called with a watch.
+    said : callable
+        Returns what to say when this is interrupted.
 
     Yields
     ------
@@ -122,7 +125,11 @@ def watched(fit: Callable[[Watch], None]) -> Iterator[Evaluated]:
     thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), name="wrenml-search", daemon=True)
     thread.start()
     try:
-        while (found := watch.found.get()) is not None:
+        while True:
+            with interruptible(said):
+                found = watch.found.get()
+            if found is None:
+                break
             yield found
     except BaseException:
         watch.stop()

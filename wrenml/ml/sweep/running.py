@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Self, overload
 
 from wrenml import FutureList
 from wrenml.errors import CallCancelled
+from wrenml.ml.interrupting import interruptible, kept_or_not
 from wrenml.ml.sweep.candidates import Params
 from wrenml.ml.sweep.timed import Timed
 from wrenml.ml.sweep.trial import Trial
@@ -159,22 +159,16 @@ class Trials(Sequence[Trial]):
                     with contextlib.suppress(CallCancelled):
                         future.exception()
 
-    @contextlib.contextmanager
-    def _interruptible(self) -> Iterator[None]:
+    def _interruptible(self) -> contextlib.AbstractContextManager[None]:
         """On Ctrl-C cancel what is not over, and say how to go on."""
-        try:
-            yield
-        except KeyboardInterrupt as interrupt:
-            kept = f'with cache="{self._cache}" another process finds it' if self._cache else "cache=NAME would keep it"
-            sys.stderr.write(
-                f"\nwrenml: interrupted; sweep {self._name} (job {self._futures.id}) is cancelled after "
-                f"{self.done_count} of {len(self)} calls. What is finished is in .records, and .retry_failed() runs "
-                f"the others; {kept}\n"
-            )
-            with contextlib.suppress(KeyboardInterrupt):  # a second one is in a hurry: no more than the first asked for
-                self.cancel()
-            # Where this waited tells nobody anything.
-            raise interrupt.with_traceback(None) from None
+        return interruptible(
+            lambda: (
+                f"sweep {self._name} (job {self._futures.id}) is cancelled after {self.done_count} of {len(self)} "
+                "calls. What is finished is in .records, and .retry_failed() runs the others; "
+                f"{kept_or_not(self._cache)}"
+            ),
+            self.cancel,
+        )
 
     def _trial(self, place: int) -> Trial:
         found = self._over.get(place)
