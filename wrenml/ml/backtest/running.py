@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Unpack
 
-import wrenml
 from wrenml import MapOptions
 from wrenml.errors import ConfigError
 from wrenml.executor import Executor
@@ -16,6 +15,7 @@ from wrenml.ml.backtest.metrics import DEFAULT, Metrics, named
 from wrenml.ml.backtest.origins import Plan, at_least_one, origins_of
 from wrenml.ml.backtest.result import BacktestResult
 from wrenml.ml.backtest.series import Columns, read
+from wrenml.ml.choosing import chosen
 
 __all__ = ["backtest"]
 
@@ -112,7 +112,7 @@ def backtest(  # noqa: PLR0913  # the options of a backtest, each by name
     series = read(series_by_group, Columns(group, target, time), groups)
     cells = Cells(series, _models(models), plan, period)
     origins = origins_of(series, cutoffs, plan)
-    where = executor or wrenml.default_executor()
+    where = chosen(executor)
     name = options.get("cache")
     kept = None if name is None else Kept(where, name, cells, options)
     # The cache of a map has calls in it, and the next backtest may pack its forecasts into others.

@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
-import wrenml
 from wrenml import FutureList
 from wrenml.errors import AccessDeniedError, ConfigError, DataError, KeyNotFoundError
 from wrenml.executor import Executor
+from wrenml.ml.choosing import chosen
 from wrenml.ml.datasets.places import Place, opened, url_of
 from wrenml.ml.datasets.rows import Rows
 from wrenml.ml.datasets.shards import DatasetShard
@@ -113,7 +113,7 @@ class OnWorkers(Rows):
     def _each(
         self, task: Callable[..., Any], items: Sequence[Any], executor: Executor | None, options: dict[str, Any]
     ) -> FutureList[Any]:
-        executor = executor or wrenml.default_executor()
+        executor = chosen(executor)
         size = shards_a_call(self.shards, executor)
         return executor.map(task, items, **({"chunksize": size} | options))
 

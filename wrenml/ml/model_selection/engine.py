@@ -18,10 +18,10 @@ from itertools import islice
 from statistics import median
 from typing import Any
 
-import wrenml
 from wrenml import Future, FutureList, as_completed
 from wrenml.errors import CallError
 from wrenml.executor import Executor
+from wrenml.ml.choosing import chosen
 from wrenml.ml.envelope import LOST, Caller, Enclosure, Envelope, caller
 
 __all__ = ["Arrived", "Plan", "Work", "groups_of", "packed", "planned", "run"]
@@ -104,7 +104,7 @@ class Plan:
 
 def planned(executor: Executor | None, name: str, estimator: Any, n_jobs: int | None) -> Plan:
     """Return a plan, for the default executor if none is given."""
-    return Plan(executor or wrenml.default_executor(), f"{name}({type(estimator).__name__})", n_jobs)
+    return Plan(chosen(executor), f"{name}({type(estimator).__name__})", n_jobs)
 
 
 def packed(numbers: Sequence[int], seconds: float, plan: Plan) -> list[Group]:

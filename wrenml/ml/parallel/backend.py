@@ -8,9 +8,8 @@ from typing import Any
 
 from joblib.parallel import FallbackToBackend, ParallelBackendBase, SequentialBackend, register_parallel_backend
 
-import wrenml
-from wrenml.errors import ConfigError
 from wrenml.executor import Executor
+from wrenml.ml.choosing import checked, chosen
 from wrenml.ml.parallel.dispatcher import Batch, Cost, Dispatcher, Outcome
 from wrenml.ml.parallel.packing import LOCAL, REMOTE, Pace, longest
 
@@ -58,14 +57,14 @@ class WrenmlBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib ships 
         executor: Executor | None = None,
     ) -> None:
         super().__init__(nesting_level=nesting_level, inner_max_num_threads=inner_max_num_threads)
-        self._executor = _checked(executor)
+        self._executor = checked(executor)
         self._cost = Cost()
         self._dispatchers: weakref.WeakKeyDictionary[Any, Dispatcher] = weakref.WeakKeyDictionary()
 
     @property
     def executor(self) -> Executor:
         """Runs the tasks."""
-        return wrenml.default_executor() if self._executor is None else self._executor
+        return chosen(self._executor)
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """How many packs of tasks run at a time.
@@ -118,7 +117,7 @@ class WrenmlBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib ships 
             If there is one worker, or this is a call: joblib's loop then runs the tasks.
         """
         if executor is not None:
-            self._executor = _checked(executor)
+            self._executor = checked(executor)
         count = self.effective_n_jobs(n_jobs)
         if count == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
@@ -184,11 +183,3 @@ class WrenmlBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib ships 
             if getattr(parallel, "_aborting", True):
                 dispatcher.end()
         self.stop_call()
-
-
-def _checked(executor: Executor | None) -> Executor | None:
-    if executor is not None and not isinstance(executor, Executor):
-        raise ConfigError(
-            f"executor={executor!r:.80} is no wrenml executor; make one with wrenml.local_executor(), or leave it out."
-        )
-    return executor

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
-import wrenml
 from wrenml import MapOptions
 from wrenml.errors import ConfigError
 from wrenml.executor import Executor
+from wrenml.ml.choosing import chosen
 from wrenml.ml.sweep.candidates import candidates_of, check_accepted
 from wrenml.ml.sweep.result import SweepResult
 from wrenml.ml.sweep.running import Errors
@@ -76,7 +76,7 @@ def sweep(
     check_accepted(fn, candidates)
     name = options.get("name") or _name_of(fn)
     options["name"] = name
-    where = executor or wrenml.default_executor()
+    where = chosen(executor)
     futures = where.map(timed(fn), candidates, **options)
     return SweepResult(candidates, futures, name=name, errors=errors, cache=options.get("cache"))
 
