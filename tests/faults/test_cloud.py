@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import pickle
 import threading
@@ -16,6 +17,7 @@ import pytest
 
 from tests.support.cloud import cloud_executor
 from wrenml import auth
+from wrenml.aws.deployment import function_name
 from wrenml.errors import (
     AccessDeniedError,
     CallTimeout,
@@ -179,6 +181,31 @@ def test_an_outcome_signed_with_a_key_from_a_failure_record_is_refused(
         assert futures.results(timeout=PATIENCE)[0] > 0
 
     assert not canary.exists()
+
+
+def test_a_failure_record_that_comes_late_tells_that_its_key_is_known(
+    aws: MockedAWS, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The attempt is over already, for another reason, and the next one runs."""
+    gate = tmp_path / "gate"
+    with cloud_executor(aws) as executor, caplog.at_level(logging.WARNING, "wrenml"):
+        futures = executor.map(samples.announce_and_wait, [(str(tmp_path / "at"), str(gate))])
+        _until((tmp_path / "at").exists)
+        _forged(aws, f"jobs/{futures.id}/out/0000000000", b"x" * 1000)
+        _until(lambda: aws.requests["lambda.Invoke"] == 2)
+        record = {
+            "requestContext": {"condition": "RetriesExhausted"},
+            "requestPayload": {"job": futures.id, "calls": [0, 1], "attempt": 1},
+            "responsePayload": {"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out"},
+        }
+        stamp = time.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S", time.gmtime())
+        place = f"aws/lambda/async/{function_name(aws.stack, 1769)}/{stamp}-late"
+        boto3.client("s3").put_object(Bucket=aws.failures, Key=place, Body=json.dumps(record).encode())
+
+        _until(lambda: (0, 1) in executor.session.jobs[futures.id].exposed)
+
+        gate.touch()
+        assert futures.results(timeout=PATIENCE)[0] > 0
 
 
 def test_the_key_of_one_invocation_is_good_for_its_own_calls_only(

@@ -21,7 +21,7 @@ from wrenml.crew import Crew
 from wrenml.errors import ExecutorClosedError, WireError, WorkerCrashed, WrenmlError
 from wrenml.events import CallsSettled, CallsThrottled, Event, Hook, JobEnded
 from wrenml.invoke.base import Event as Arrival
-from wrenml.invoke.base import FrameArrived, Invoker, RequestOver, Throttled
+from wrenml.invoke.base import FrameArrived, Invoker, RequestOver, Throttled, WorkerGone
 from wrenml.monitor import spending
 from wrenml.monitor.arguments import Chunk
 from wrenml.monitor.deliver import deliver, settle_many
@@ -300,8 +300,12 @@ class Monitor:
     def _take(self, arrival: Arrival) -> None:
         name, first, attempt = arrival.name
         job = self._jobs.get(name)
-        invocation = None if job is None else job.calls.find(first, attempt)
-        if job is None or invocation is None:
+        if job is None:
+            return
+        if isinstance(arrival, WorkerGone) and arrival.exposed:
+            job.exposed.add((first, attempt))
+        invocation = job.calls.find(first, attempt)
+        if invocation is None:
             return
         if isinstance(arrival, FrameArrived):
             self._settle(job, invocation, arrival)
@@ -312,8 +316,6 @@ class Monitor:
         if isinstance(arrival, Throttled):
             self._telling.note(CallsThrottled(job.id, arrival.window))
             return
-        if arrival.exposed:
-            job.exposed.add((first, attempt))
         if arrival.blame:
             self._losing.lose(job, invocation, arrival.suspect, arrival.cause, retry=arrival.retry)
         else:

@@ -341,7 +341,8 @@ class AwsInvoker:
         for record in self._records.look(sorted(functions)):
             with self._changed:
                 flight = self._flights.get(record.name)
-                if flight is None:
+                if flight is None:  # it is over: what is new is that its key is known
+                    self._tell(WorkerGone(record.name, None, record.cause, exposed=True))
                     continue
                 flight.doomed = record.cause
                 flight.judged = time.monotonic()
