@@ -27,8 +27,8 @@ def interruptible(said: Callable[[], str], cancel: Callable[[], object] | None =
         if cancel is not None:
             with contextlib.suppress(KeyboardInterrupt):  # a second one is in a hurry: no more than the first asked for
                 cancel()
-        # Where this waited tells nobody anything.
-        raise interrupt.with_traceback(None) from None
+        # Another one, whose traceback is without the lines that waited: those tell nobody anything.
+        raise KeyboardInterrupt(*interrupt.args) from None
 
 
 def kept_or_not(cache: str | None) -> str:
