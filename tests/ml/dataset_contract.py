@@ -139,6 +139,18 @@ class DatasetContract:
         same(ShardedDataset.open(url).to_arrays(), X, Y)
         same(data.to_arrays(), X, Y)
 
+    def test_of_two_writers_the_first_counts(self, url: str, objects: Objects) -> None:
+        def shards() -> Iterator[Any]:
+            yield X[:20], Y[:20]
+            yield X[20:], 1 - Y[20:]
+            ShardedDataset.from_arrays(X, Y, url=url, rows_per_shard=20)
+
+        with pytest.raises(ConfigError, match=r"was written to .* meanwhile"):
+            ShardedDataset.from_shards(shards(), url=url)
+        first = ShardedDataset.open(url)
+        same(first.to_arrays(), X, Y)
+        assert len(list(objects.list(""))) == 4
+
     # Damage
 
     def test_a_missing_shard_is_named(self, data: ShardedDataset, objects: Objects, inline: wrenml.Executor) -> None:

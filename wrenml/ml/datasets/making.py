@@ -10,8 +10,7 @@ from scipy import sparse
 
 from wrenml.errors import ConfigError, DataError
 from wrenml.ml.datasets.manifest import Manifest, Written
-from wrenml.ml.datasets.places import opened
-from wrenml.ml.datasets.writing import check_free, finish, write_shard
+from wrenml.ml.datasets.writing import check_free, discard, finish, write_shard
 
 __all__ = ["check_size", "made", "slices"]
 
@@ -37,9 +36,7 @@ def made(url: str, shards: Iterable[Any], *, overwrite: bool) -> Manifest:
             written.append(write_shard(url, number, *(shard if isinstance(shard, tuple) else (shard, None))))
         return finish(url, written, overwrite=overwrite)
     except BaseException:
-        # What is to be overwritten may have files of the same content; they go when it is.
-        if not overwrite:
-            opened(url).delete([file.name for one in written for file in one.record.files])
+        discard(url, written)
         raise
 
 

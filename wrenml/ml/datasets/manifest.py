@@ -158,6 +158,11 @@ class Manifest:
         return made
 
     @property
+    def names(self) -> frozenset[str]:
+        """Of all files of all shards."""
+        return frozenset(file.name for shard in self.shards for file in shard.files)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of what the data set is, wherever it lies."""
         return sha256(self.to_json()).hexdigest()

@@ -6,6 +6,7 @@ is there; and of two workers that write the same shard, the one whose result cou
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from hashlib import sha256
@@ -14,12 +15,13 @@ from typing import Any, Final
 import numpy as np
 from scipy import sparse
 
-from wrenml.errors import AccessDeniedError, ConfigError, DataError
+from wrenml.errors import AccessDeniedError, ConfigError, DataError, WrenmlError
 from wrenml.ml.datasets.archive import packed_array, packed_arrays
 from wrenml.ml.datasets.manifest import MANIFEST, Manifest, Record, Stored, Written, assembled, classes_of
 from wrenml.ml.datasets.places import opened
+from wrenml.storage.base import get_or_none
 
-__all__ = ["check_free", "finish", "write_shard"]
+__all__ = ["check_free", "discard", "finish", "write_shard"]
 
 _SHARD: Final = re.compile(r"\d{5,}-[0-9a-f]{12}\.(?:npz|txt|y\.npy)")
 _NUMBERS: Final = "biuf"
@@ -82,9 +84,26 @@ def finish(url: str, written: Iterable[Written], *, overwrite: bool) -> Manifest
     storage = opened(url)
     if not storage.put(MANIFEST, manifest.to_json(), if_absent=not overwrite):
         raise ConfigError(f"another data set was written to {url} meanwhile: overwrite=True replaces it.")
-    named = {file.name for shard in manifest.shards for file in shard.files}
+    named = manifest.names
     storage.delete([name for name in storage.list("") if _SHARD.fullmatch(name) and name not in named])
     return manifest
+
+
+def discard(url: str, written: Iterable[Written]) -> None:
+    """Remove shards that were written in vain; what cannot be removed is left to the next writer.
+
+    Parameters
+    ----------
+    url : str
+        Of the data set.
+    written : iterable of Written
+        The shards. A data set that is there may name files of the same content: those stay.
+    """
+    storage = opened(url)
+    with contextlib.suppress(WrenmlError):
+        manifest = get_or_none(storage, MANIFEST)
+        named = frozenset() if manifest is None else Manifest.from_json(bytes(manifest), url).names
+        storage.delete([file.name for one in written for file in one.record.files if file.name not in named])
 
 
 def _write(url: str, number: int, X: Any, y: Any) -> Written:
