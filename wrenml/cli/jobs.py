@@ -71,8 +71,7 @@ def _show_job(view: View, record: Record, failures: list[Found]) -> None:
     if retried:
         _print(f"  retried  {plural(retried, 'call')} whose worker was lost")
     if view.wall_seconds and view.call_seconds:
-        faster = f"{view.call_seconds / view.wall_seconds:.1f}× serial ({span(view.call_seconds)})"
-        _print(f"  time     {span(view.wall_seconds)}, {faster}")
+        _print(f"  time     {view.took}")
     _print(f"  workers  {view.backend}, Python {view.python}, at most {view.peak_mb:,.0f} MB")
     cost = cost_of_record(record)
     if cost.priced_on:

@@ -85,8 +85,7 @@ def _facts(record: Record, view: View, calls: Sequence[CallTimes]) -> Iterable[S
     if reused > 0:
         yield "reused", plural(reused, "result")
     if view.wall_seconds and view.call_seconds:
-        serial = f"{view.call_seconds / view.wall_seconds:.1f}× serial ({span(view.call_seconds)})"
-        yield "time", f"{span(view.wall_seconds)}, {serial}"
+        yield "time", view.took
     workers = len({each.worker for each in calls})
     yield "workers", f"{workers:,}, {view.backend}, Python {view.python}, at most {view.peak_mb:,.0f} MB"
     cost = cost_of_record(record)

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from wrenml.monitor.records import Found, Record
+from wrenml.observe.text import span
 from wrenml.outcome import Status
 
 __all__ = ["View", "is_cancelled", "is_failed", "message"]
+
+_LITTLE = 0.1  # of the time it took: what was saved is not worth a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,14 @@ class View:
             pid=manifest.pid,
             tags=dict(manifest.tags),
         )
+
+    @property
+    def took(self) -> str:
+        """How long it took; and how much faster that was than one call after another, where calls took a while."""
+        if self.call_seconds < _LITTLE * self.wall_seconds:
+            return span(self.wall_seconds)
+        faster = self.call_seconds / self.wall_seconds
+        return f"{span(self.wall_seconds)}, {faster:.1f}× serial ({span(self.call_seconds)})"
 
 
 def _state(failed: int, cancelled: int, missing: int, *, alive: bool) -> str:
