@@ -329,6 +329,37 @@ def test_storage_faults_on_the_clients_side_cost_no_result(aws: MockedAWS, fault
     assert fault in flaky[0].struck
 
 
+def test_cached_results_that_are_slow_to_be_stored_hold_up_no_other_map(aws: MockedAWS) -> None:
+    storing, goes_on = threading.Event(), threading.Event()
+
+    class Slow(FlakyStorage):
+        def _run(self, verb: str, key: str, act: Callable[[], T]) -> tuple[T, Strike | None]:
+            if verb == "commit":
+                storing.set()
+                goes_on.wait(PATIENCE)
+            return super()._run(verb, key, act)
+
+    with cloud_executor(aws, wrap=Slow) as executor:
+        executor.map(samples.square, [1, 2], cache="slow").results(timeout=PATIENCE)
+        found: list[int] = []
+        cached = threading.Thread(
+            target=lambda: found.extend(executor.map(samples.square, [1, 2], cache="slow").results())
+        )
+        other = threading.Thread(target=lambda: found.extend(executor.map(samples.square, [3]).results()))
+        cached.start()
+        assert storing.wait(PATIENCE)
+
+        other.start()
+        other.join(PATIENCE / 4)
+
+        before = found.copy()
+        goes_on.set()
+        cached.join(PATIENCE)
+        other.join(PATIENCE)
+    assert before == [9]
+    assert found == [9, 1, 4]
+
+
 def test_a_bucket_that_may_not_be_listed_is_said_at_once(aws: MockedAWS, tmp_path: Path) -> None:
     class Forbidden(FlakyStorage):
         def list(self, prefix: str, *, after: str = "") -> Iterator[str]:

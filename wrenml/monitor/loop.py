@@ -28,7 +28,7 @@ from wrenml.monitor.deliver import deliver, settle_many
 from wrenml.monitor.dispatcher import Dispatcher
 from wrenml.monitor.job import Job, Origin
 from wrenml.monitor.losing import Losing
-from wrenml.monitor.outcomes import check_place, known_frames, write_journal
+from wrenml.monitor.outcomes import check_place, known_frames, store, write_journal
 from wrenml.monitor.speculating import Speculation
 from wrenml.monitor.telling import Telling
 from wrenml.monitor.writing import Writing, write_job
@@ -208,9 +208,10 @@ class Monitor:
 
     def supply(self, job: Job, found: Mapping[int, Buffer]) -> None:
         """Give calls the packed results that are known without running them."""
-        with self._lock:
-            for made in known_frames(job, found):
-                self._losing.settle(job, made)
+        for made in known_frames(job, found):
+            stored = store(job, made.first, [made.data])  # without the lock, since it may take a while
+            with self._lock:
+                self._losing.settle(job, made, stored)
         self._telling.tell()
 
     @property

@@ -158,7 +158,7 @@ class Losing:
             if job.remote:
                 self._writers.run(partial(self._settle_there, job, made))
             else:
-                self.settle(job, made)
+                self.settle(job, made, store(job, made.first, [made.data]))
 
     def _settle_there(self, job: Job, made: ClientFrame) -> None:
         """Settle a call in a bucket: what lies there first is its outcome, perhaps that of a worker after all."""
@@ -166,7 +166,7 @@ class Losing:
         found = None if known.settled else read_outcome(job, known.key)
         with self._lock:
             if found is None:
-                self._deliver_made(job, made, known)
+                self.settle(job, made, known)
             else:
                 there = deliver(job, found.frame, found)
                 self._telling.owe(there.callbacks)
@@ -174,11 +174,8 @@ class Losing:
             self._look(job)
         self._telling.tell()
 
-    def settle(self, job: Job, made: ClientFrame) -> None:
-        """Store a frame of the client's, and settle its calls."""
-        self._deliver_made(job, made, store(job, made.first, [made.data]))
-
-    def _deliver_made(self, job: Job, made: ClientFrame, commit: Commit) -> None:
+    def settle(self, job: Job, made: ClientFrame, commit: Commit) -> None:
+        """Settle the calls of a frame of the client's, which was stored there."""
         key = auth.label_key(job.key, CLIENT)
         frame = parse_frame(made.data, job.id, lambda first, attempt: auth.invocation_key(key, first, attempt))
         settled = deliver(job, frame, Origin(frame, commit.key, commit.start))
