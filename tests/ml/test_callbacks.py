@@ -179,3 +179,28 @@ def test_a_scoring_monitor_has_the_rows_of_a_serial_search(two_workers: wrenml.E
         rows.append(monitor.get_logs().data)
     assert rows[1] == rows[0]
     assert len(rows[0]) > 4 * 3
+
+
+class Failing(PropagatedDiary):
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:  # type: ignore[override]
+        super()._note("end", estimator, context)
+        if estimator.__class__.__name__ == "LogisticRegression":
+            raise LookupError("a hook that fails")
+
+
+@pytest.mark.parametrize("backend", ["ours", "joblib"])
+def test_what_a_hook_raises_ends_the_search(backend: str, two_workers: wrenml.Executor) -> None:
+    failing, inner = Failing(), Diary()
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=3).set_callbacks(inner))
+    kind: Any = sklearn.model_selection.GridSearchCV
+    more = {}
+    if backend == "ours":
+        kind, more = ours.GridSearchCV, {"executor": two_workers}
+    search = kind(model, {"logisticregression__C": [0.1, 1.0]}, cv=2, **more).set_callbacks(failing)
+    with parallel_config("wrenml", executor=two_workers), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(LookupError, match="a hook that fails"):
+            search.fit(X, Y)
+    for diary in (failing, inner):
+        hooks = [hook for _, hook, *_ in diary.told]
+        assert hooks.count("setup") == hooks.count("teardown") > 0

@@ -6,7 +6,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -241,22 +241,6 @@ def _same(value: Any, known: Any) -> bool:
     if value.dtype != known.dtype or value.shape != known.shape or value.dtype.hasobject:
         return False
     return bool(np.array_equal(value, known, equal_nan=value.dtype.kind in "fc"))
-
-
-class Watching(Protocol):
-    """A task under way: what of it callbacks want to know."""
-
-    context: Any
-    owner: Any
-
-    def fitting(self, estimator: Any, **told: Any) -> contextlib.AbstractContextManager[None]:
-        """Fit inside; parameters as of `Watched.fitting`."""
-
-    def ended(self, **told: Any) -> None:
-        """The task is over; parameters as of `Watched.ended`."""
-
-    def noted(self) -> Noted:
-        """What was noted."""
 
 
 class Quiet:
