@@ -15,11 +15,10 @@ from traceback import format_exc
 from typing import Any, NamedTuple
 
 from joblib.logger import short_format_time
-from sklearn.base import clone
 
 from wrenml.ml.callbacks import NOTHING, Noted, Quiet, Scene, Watched
-from wrenml.ml.model_selection.indexing import Indices, as_indices, count, rows_of_params, split
-from wrenml.ml.model_selection.prefixes import Fitted, Prefixes
+from wrenml.ml.model_selection.indexing import Indices, Split, as_indices, rows_of_params
+from wrenml.ml.model_selection.prefixes import Candidate, Fitted, Prefixes
 
 __all__ = ["Cell", "Study", "evaluate", "failing", "metadata_of", "score"]
 
@@ -116,15 +115,6 @@ class Cell(NamedTuple):
     noted: Noted = NOTHING
 
 
-class _Rows(NamedTuple):
-    """The data of one cell."""
-
-    X_train: Any
-    y_train: Any
-    X_test: Any
-    y_test: Any
-
-
 def evaluate(study: Study, candidate: int, number: int, prefixes: Prefixes | None = None) -> Cell:
     """Fit a candidate to the training rows of a split, and score it.
 
@@ -153,26 +143,25 @@ def evaluate(study: Study, candidate: int, number: int, prefixes: Prefixes | Non
             "error_score must be the string 'raise' or a numeric value. "
             "(Hint: if using 'raise', please make sure that it has been spelled correctly.)"
         )
-    parameters = study.candidates[candidate]
     _say_start(study, candidate, number)
     fit_params = rows_of_params(study.X, study.fit_params, train)
-    estimator = clone(study.estimator)
-    if parameters is not None:
-        # The values are cloned as well: they may be estimators.
-        estimator = estimator.set_params(**clone(parameters, safe=False))
+    # Where first steps are shared, neither the whole pipeline nor the rows themselves are needed for most cells.
+    proposed = Candidate(study.estimator, study.candidates[candidate])
+    data = Split(lambda: proposed.whole, study.X, study.y, train, test)
     started = time.perf_counter()
-    data = _Rows(*split(estimator, study.X, study.y, train), *split(estimator, study.X, study.y, test, train))
-    shared = None if prefixes is None else prefixes.extend(estimator, (candidate, number), data[:3])
+    fitted = None if prefixes is None else prefixes.extend(proposed, (candidate, number), data)
+    fitted = fitted or Fitted(proposed.whole, data.X_train)
     with _scene(study, candidate, number, data) as scene:
-        told = {"X": data.X_train, "y": data.y_train, "metadata": metadata_of(fit_params)}
+        told: dict[str, Any] = {}
+        if study.scene is not None:
+            told = {"X": data.X_train, "y": data.y_train, "metadata": metadata_of(fit_params)}
         try:
-            fitted = shared or Fitted(estimator, data.X_train, data.X_test)
-            with scene.fitting(estimator, **told):
+            with scene.fitting(fitted.estimator, **told):
                 _fit(fitted, data.y_train, fit_params)
         except Exception:
             if study.error_score == "raise":
                 raise
-            cell = _failed(study, candidate, number, time.perf_counter() - started, count(data.X_test))
+            cell = _failed(study, candidate, number, time.perf_counter() - started, data.test_count)
         else:
             took = time.perf_counter() - started + fitted.fit_seconds
             cell = _scored(study, (candidate, number), fitted, data, took)
@@ -184,7 +173,7 @@ def evaluate(study: Study, candidate: int, number: int, prefixes: Prefixes | Non
 
 
 def _scene(
-    study: Study, candidate: int, number: int, data: _Rows
+    study: Study, candidate: int, number: int, data: Split
 ) -> contextlib.AbstractContextManager[Quiet | Watched]:
     if study.scene is None:
         return contextlib.nullcontext(Quiet())
@@ -216,20 +205,17 @@ def failing(study: Study) -> Any:
     return study.error_score if study.metrics is None else dict.fromkeys(study.metrics, study.error_score)
 
 
-def _scored(study: Study, cell: tuple[int, int], fitted: Fitted, data: _Rows, fit_time: float) -> Cell:
-    train, test = map(as_indices, study.splits[cell[1]])
+def _scored(study: Study, cell: tuple[int, int], fitted: Fitted, data: Split, fit_time: float) -> Cell:
     started = time.perf_counter()
-    estimator, X_train, X_test = fitted.for_scoring(data.X_train, data.X_test, whole=study.whole_pipeline)
-    test_scores, good = score(study, estimator, X_test, data.y_test, test)
+    estimator, X_train, X_test = fitted.for_scoring(data, whole=study.whole_pipeline)
+    test_scores, good = score(study, estimator, X_test, data.y_test, data.test)
     score_time = time.perf_counter() - started + fitted.score_seconds
     train_scores = None
     if study.train_scores:
-        train_scores, also = score(study, estimator, X_train, data.y_train, train)
+        train_scores, also = score(study, estimator, X_train(), data.y_train, data.train)
         good = good and also
     kept = fitted.whole() if study.keep_estimator else None
-    return Cell(
-        *cell, test_scores, train_scores, fit_time, score_time, None, count(data.X_test), kept, good
-    )  # fmt: skip
+    return Cell(*cell, test_scores, train_scores, fit_time, score_time, None, data.test_count, kept, good)
 
 
 def score(study: Study, estimator: Any, X: Any, y: Any, selected: Indices) -> tuple[Any, bool]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import get_tags, indexable
 
-__all__ = ["Indices", "as_indices", "count", "rows", "rows_of_params", "split"]
+__all__ = ["Indices", "Split", "as_indices", "count", "rows", "rows_of_params", "split"]
 
 Indices = np.ndarray[Any, Any]
 
@@ -63,13 +64,65 @@ def split(estimator: Any, X: Any, y: Any, selected: Indices, trained_on: Indices
     ValueError
         If a matrix of distances is not square, or no matrix.
     """
+    return _cut(estimator, X, selected, trained_on), rows(y, selected)
+
+
+def _cut(estimator: Any, X: Any, selected: Indices, trained_on: Indices | None) -> Any:
     if not get_tags(estimator).input_tags.pairwise:
-        return rows(X, selected), rows(y, selected)
+        return rows(X, selected)
     if not hasattr(X, "shape"):
         raise ValueError("Precomputed kernels or affinity matrices have to be passed as arrays or sparse matrices.")
     if X.shape[0] != X.shape[1]:
         raise ValueError("X should be a square kernel matrix")
-    return X[np.ix_(selected, selected if trained_on is None else trained_on)], rows(y, selected)
+    return X[np.ix_(selected, selected if trained_on is None else trained_on)]
+
+
+class Split:
+    """The training and test rows of one split; each is cut when it is asked for first, since it may never be.
+
+    Parameters
+    ----------
+    estimator : callable
+        Returns the estimator that is fitted to them, as for `split`.
+    X, y : data
+        All rows; `y` may be None.
+    train, test : ndarray
+        Which of them.
+    """
+
+    def __init__(self, estimator: Callable[[], Any], X: Any, y: Any, train: Indices, test: Indices) -> None:
+        self._estimator = estimator
+        self._X = X
+        self._y = y
+        self.train = train
+        self.test = test
+
+    @cached_property
+    def X_train(self) -> Any:  # noqa: N802  # as everywhere
+        """Rows to fit to."""
+        return _cut(self._estimator(), self._X, self.train, None)
+
+    @cached_property
+    def X_test(self) -> Any:  # noqa: N802  # as everywhere
+        """Rows to score."""
+        return _cut(self._estimator(), self._X, self.test, self.train)
+
+    @cached_property
+    def y_train(self) -> Any:
+        """Targets of the training rows."""
+        return rows(self._y, self.train)
+
+    @cached_property
+    def y_test(self) -> Any:
+        """Targets of the test rows."""
+        return rows(self._y, self.test)
+
+    @property
+    def test_count(self) -> int:
+        """How many test rows there are; -1 where that means nothing."""
+        if count(self._X) < 0:
+            return -1
+        return int(self.test.sum()) if self.test.dtype == bool else len(self.test)
 
 
 def count(data: Any) -> int:

@@ -12,7 +12,8 @@ import copy
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,10 +21,12 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from wrenml.ml.model_selection.compat import has_callbacks
+from wrenml.ml.model_selection.indexing import Split
 
-__all__ = ["Fitted", "Keys", "Prefixes", "shared_steps"]
+__all__ = ["Candidate", "Fitted", "Keys", "Prefixes", "shared_steps"]
 
 Keys = tuple[int, ...]
+_Step = tuple[str, Any]
 
 _ATOMS = (bool, int, float, complex, str, bytes, type(None))
 _NO_STEP = (None, "passthrough")
@@ -31,28 +34,68 @@ _OWN = frozenset({"steps", "memory", "verbose", "transform_input"})  # a pipelin
 _STATEFUL = (np.random.Generator, np.random.BitGenerator)  # these go on where they were, even in a clone
 
 
+class Candidate:
+    """The estimator of a candidate, whole or the last steps only: most of a short cell would go into making the whole.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Stays as it is.
+    parameters : mapping of str to object, optional
+        Are set on copies of it. Default: none.
+    """
+
+    def __init__(self, estimator: Any, parameters: Mapping[str, Any] | None) -> None:
+        self._estimator = estimator
+        self._parameters = parameters
+
+    @cached_property
+    def whole(self) -> Any:
+        """A copy of it, always the same."""
+        return _with(self._estimator, self._parameters)
+
+    def tail(self, depth: int) -> Pipeline:
+        """Return a copy of a pipeline without its first steps."""
+        steps = self._estimator.steps[depth:]
+        names = {name for name, _ in steps}
+        given = {key: value for key, value in (self._parameters or {}).items() if key.partition("__")[0] in names}
+        return _with(Pipeline(steps), given)
+
+
+def _with(estimator: Any, parameters: Mapping[str, Any] | None) -> Any:
+    # The values are cloned as well: they may be estimators.
+    return clone(estimator).set_params(**clone(parameters, safe=False)) if parameters else clone(estimator)
+
+
 class Fitted:
-    """An estimator that is or will be fitted, and the data it is fitted to and scored on.
+    """An estimator that is or will be fitted, and the data it is fitted to.
 
     Parameters
     ----------
     estimator : estimator
         The whole pipeline, or what is left of one whose first steps are fitted.
-    X_train, X_test : data
+    X_train : data
         What those steps made of the rows.
     """
 
     fit_seconds = 0.0
     score_seconds = 0.0
 
-    def __init__(self, estimator: Any, X_train: Any, X_test: Any) -> None:
+    def __init__(self, estimator: Any, X_train: Any) -> None:
         self.estimator = estimator
         self.X_train = X_train
-        self._X_test = X_test
 
-    def for_scoring(self, X_train: Any, X_test: Any, *, whole: bool) -> tuple[Any, Any, Any]:  # noqa: ARG002
-        """Return the estimator to score, and its training and test data; those of the whole pipeline are given."""
-        return self.estimator, X_train, X_test
+    def for_scoring(self, data: Split, *, whole: bool) -> tuple[Any, Callable[[], Any], Any]:  # noqa: ARG002
+        """Return the estimator to score, what makes its training data, and its test data.
+
+        Parameters
+        ----------
+        data : Split
+            Of the whole pipeline.
+        whole : bool
+            Whether that is what must be scored.
+        """
+        return self.estimator, lambda: data.X_train, data.X_test
 
     def whole(self) -> Any:
         """Return the whole pipeline."""
@@ -62,23 +105,24 @@ class Fitted:
 class _Tail(Fitted):
     """The last steps of a pipeline, whose first steps were fitted for another cell."""
 
-    def __init__(self, pipeline: Pipeline, level: _Level, steps: Sequence[tuple[str, Any]]) -> None:
-        super().__init__(Pipeline(pipeline.steps[len(steps) :]), _copied(level.fitted_on), _copied(level.X_test))
-        self._pipeline = pipeline
+    def __init__(self, candidate: Candidate, level: _Level, steps: Sequence[_Step]) -> None:
+        super().__init__(candidate.tail(len(steps)), _copied(level.fitted_on))
+        self._candidate = candidate
         self._steps = steps
-        self._trained = level.X_train
+        self._level = level
         self.fit_seconds = level.fit_seconds
         self.score_seconds = level.score_seconds
 
-    def for_scoring(self, X_train: Any, X_test: Any, *, whole: bool) -> tuple[Any, Any, Any]:
+    def for_scoring(self, data: Split, *, whole: bool) -> tuple[Any, Callable[[], Any], Any]:
         if whole:
             self.score_seconds = 0.0
-            return self.whole(), X_train, X_test
-        return self.estimator, _copied(self._trained), self._X_test
+            return self.whole(), lambda: data.X_train, data.X_test
+        return self.estimator, lambda: _copied(self._level.X_train), _copied(self._level.X_test)
 
     def whole(self) -> Any:
-        self._pipeline.steps = [*self._steps, *self.estimator.steps]
-        return self._pipeline
+        pipeline = self._candidate.whole
+        pipeline.steps = [*self._steps, *self.estimator.steps]
+        return pipeline
 
 
 class _Level(NamedTuple):
@@ -107,45 +151,48 @@ class Prefixes:
         self._keys = keys
         self._train_scores = train_scores
         # The last steps fitted, one after another: cells come sorted by split and by what they share.
-        self._made: list[tuple[tuple[int, Keys], Any, _Level]] = []
+        self._made: list[tuple[tuple[int, Keys], _Step, _Level]] = []
         self._not_shared: set[tuple[int, Keys]] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _prefixes, (self._keys, self._train_scores)
 
-    def extend(self, pipeline: Any, cell: tuple[int, int], data: tuple[Any, Any, Any]) -> Fitted | None:
+    def extend(self, candidate: Candidate, cell: tuple[int, int], data: Split) -> Fitted | None:
         """Return what is left to fit of a candidate's pipeline; None if it has to be fitted as a whole.
 
         Parameters
         ----------
-        pipeline : Pipeline
-            With the candidate's parameters set.
+        candidate : Candidate
+            Of a pipeline.
         cell : tuple of int
-            Candidate and split.
-        data : tuple
-            Training rows of X and of y, and test rows of X.
+            Numbers of the candidate and of the split.
+        data : Split
+            The split.
         """
-        candidate, number = cell
-        keys = self._keys[candidate]
-        X_train, y_train, X_test = data
-        level = _Level(X_train, X_train, X_test, 0.0, 0.0)
-        steps: list[tuple[str, Any]] = []
+        place, number = cell
+        keys = self._keys[place]
+        level: _Level | None = None
+        steps: list[_Step] = []
         for depth in range(len(keys)):
             key = number, keys[: depth + 1]
             if depth >= len(self._made) or self._made[depth][0] != key:
-                made = None if key in self._not_shared else self._fit(pipeline.steps[depth][1], level, y_train)
+                made = None
+                if key not in self._not_shared:
+                    before = level or _Level(data.X_train, data.X_train, data.X_test, 0.0, 0.0)
+                    made = self._fit(candidate.whole.steps[depth], before, data.y_train)
                 if made is None:
                     self._not_shared.add(key)
                     break
                 self._made[depth:] = [(key, *made)]
             _, step, level = self._made[depth]
-            steps.append((pipeline.steps[depth][0], step))
-        return _Tail(pipeline, level, steps) if steps else None
+            steps.append(step)
+        return _Tail(candidate, level, steps) if level is not None else None
 
-    def _fit(self, step: Any, before: _Level, y: Any) -> tuple[Any, _Level] | None:
+    def _fit(self, named: _Step, before: _Level, y: Any) -> tuple[_Step, _Level] | None:
         """Fit a step; None if it cannot be shared, or fails: then the whole pipeline shall fail as it does."""
+        name, step = named
         if step in _NO_STEP:
-            return step, before
+            return named, before
         state = _global_state()
         try:
             fitted, level = self._fit_step(clone(step), before, y)
@@ -155,7 +202,7 @@ class Prefixes:
         if not _same(_global_state(), state):
             _set_global_state(state)
             return None
-        return fitted, level
+        return (name, fitted), level
 
     def _fit_step(self, step: Any, before: _Level, y: Any) -> tuple[Any, _Level]:
         data = _copied(before.fitted_on)
