@@ -36,6 +36,8 @@ EXCLUDED = {
         "test_cv_results": NOTES,
         "test_base_estimator_inputs": NOTES,
     },
+    "test_multioutput.py": {},
+    "test_calibration.py": {},
 }
 
 
