@@ -7,7 +7,7 @@ import threading
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -45,6 +45,22 @@ def _joined(run: list[Chunk]) -> Chunk:
         offsets.extend([base + offset for offset in chunk.offsets[1:]])
     inputs = {call: wanted for chunk in run for call, wanted in chunk.inputs.items()}
     return Chunk(run[0].first, b"".join([chunk.data for chunk in run]), offsets, inputs)
+
+
+def _runs(chunks: list[Chunk]) -> Iterator[list[Chunk]]:
+    """Those that are not stored, neighbours together up to a segment's size."""
+    run: list[Chunk] = []
+    size = 0
+    for chunk in chunks:
+        if chunk.segment is not None:
+            continue
+        if run and (run[-1].stop != chunk.first or size > _SEGMENT_BYTES):
+            yield run
+            run, size = [], 0
+        run.append(chunk)
+        size += len(chunk.data)
+    if run:
+        yield run
 
 
 def _encode(chunk: Chunk, key: bytes, job: str, segment: int) -> list[Buffer]:
@@ -124,32 +140,25 @@ class Arguments:
         self._segments += 1
 
     def write(self) -> None:
-        """Store what is not stored yet; small chunks together."""
+        """Store what is not stored yet, small chunks together; what cannot be stored, the next time."""
         with self._lock:
-            run: list[Chunk] = []
-            size = 0
-            while self._unwritten:
-                chunk = self._unwritten.popleft()
-                if chunk.segment is not None:
-                    continue
-                if run and (run[-1].stop != chunk.first or size > _SEGMENT_BYTES):
+            try:
+                for run in _runs([*self._unwritten]):
                     self._store(run)
-                    run, size = [], 0
-                run.append(chunk)
-                size += len(chunk.data)
-            if run:
-                self._store(run)
+            finally:
+                while self._unwritten and self._unwritten[0].segment is not None:
+                    self._unwritten.popleft()
 
     def _store(self, run: list[Chunk]) -> None:
-        """Store neighbouring chunks as one segment."""
+        """Store neighbouring chunks as one segment; their numbers have no gaps."""
         segment = self._segments
-        self._segments += 1
         whole = run[0] if len(run) == 1 else _joined(run)
         self._put(args_key(self._job, segment), _encode(whole, self._key, self._job, segment))
+        self._segments += 1
         position = whole.position
         for chunk in run:
-            chunk.segment = segment
             chunk.position = position
+            chunk.segment = segment
             position += len(chunk.data)
 
     def _find(self, call: int) -> Chunk:
@@ -191,9 +200,10 @@ class Arguments:
         if first + count > chunk.stop:
             return None
         offsets, data = self.take(first, count)
-        with self._lock:
-            if chunk.segment is None:
-                self._store([chunk])
+        if chunk.segment is None:
+            with self._lock:
+                if chunk.segment is None:
+                    self._store([chunk])
         start = chunk.position + chunk.offsets[first - chunk.first]
         key = args_key(self._job, chunk.segment or 0)
         return offsets, ArgumentRange(key, start, start + len(data), sha256(data).hexdigest())
