@@ -121,16 +121,26 @@ class Gradient:
 
 
 def data_loss(loss: str, scores: Any, numbers: Any, n_classes: int, weights: Any) -> float:
-    """Return the loss of scores, of shape (n, n_problems), summed over the rows by their weights."""
-    losses, _ = _pointwise(loss, scores, numbers, n_classes)
+    """Return the loss of scores, of shape (n, n_problems), summed over the rows by their weights.
+
+    Each problem tells a class from all others; the loss of a row is the sum of its problems'.
+    """
+    losses = LOSSES[loss].loss(scores * _signs(scores, numbers, n_classes)).sum(axis=1)
     return float(losses.sum() if weights is None else losses @ weights)
 
 
 def _pointwise(loss: str, scores: Any, numbers: Any, n_classes: int) -> tuple[Any, Any]:
     if loss == MULTINOMIAL and scores.shape[1] > 1:
         return multinomial(scores, numbers)
-    positive = numbers[:, np.newaxis] == (np.arange(n_classes) if scores.shape[1] > 1 else 1)
-    return LOSSES["log_loss" if loss == MULTINOMIAL else loss](scores, np.where(positive, 1.0, -1.0))
+    by_margin = LOSSES["log_loss" if loss == MULTINOMIAL else loss]
+    signs = _signs(scores, numbers, n_classes)
+    margins = scores * signs
+    return by_margin.loss(margins).sum(axis=1), by_margin.slope(margins) * signs
+
+
+def _signs(scores: Any, numbers: Any, n_classes: int) -> Any:
+    right = numbers[:, np.newaxis] == (np.arange(n_classes) if scores.shape[1] > 1 else 1)
+    return np.where(right, 1.0, -1.0)
 
 
 def _blocks(X: Any, problems: int) -> Iterator[slice]:

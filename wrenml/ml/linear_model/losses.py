@@ -1,17 +1,29 @@
-"""Losses of linear models: for each row its loss, and how it changes with the scores."""
+"""Losses of linear models, and how they change with the scores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
-__all__ = ["LOSSES", "Loss", "multinomial"]
+__all__ = ["LOSSES", "MarginLoss", "multinomial"]
 
-Loss = Callable[[Any, Any], tuple[Any, Any]]
-"""Scores and what they should be in; the loss of each row and its derivative by the scores out."""
+
+class MarginLoss(NamedTuple):
+    """A loss of two-class problems that depends on the margin alone: the score times -1 or 1, which of them is right.
+
+    Parameters
+    ----------
+    loss : callable
+        Of margins, an ndarray of any shape.
+    slope : callable
+        Its derivative by the margin.
+    """
+
+    loss: Callable[[Any], Any]
+    slope: Callable[[Any], Any]
 
 
 def multinomial(scores: Any, truth: Any) -> tuple[Any, Any]:
@@ -23,6 +35,11 @@ def multinomial(scores: Any, truth: Any) -> tuple[Any, Any]:
         Of the classes.
     truth : ndarray of shape (n,), int
         Which class is the right one.
+
+    Returns
+    -------
+    ndarray of shape (n,), ndarray of shape (n, n_classes)
+        The loss of each row, and its derivatives by the scores.
     """
     rows = np.arange(len(scores))
     highest = scores.max(axis=1)
@@ -34,14 +51,6 @@ def multinomial(scores: Any, truth: Any) -> tuple[Any, Any]:
     return total - scores[rows, truth], slopes
 
 
-def _by_margin(loss: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Loss:
-    def of_problems(scores: Any, truth: Any) -> tuple[Any, Any]:
-        margins = scores * truth
-        return loss(margins).sum(axis=1), slope(margins) * truth
-
-    return of_problems
-
-
 def _huber(margins: Any) -> Any:
     return np.where(margins < -1, -4 * margins, np.square(np.maximum(1 - margins, 0)))
 
@@ -50,14 +59,13 @@ def _huber_slope(margins: Any) -> Any:
     return np.where(margins < -1, -4.0, -2 * np.maximum(1 - margins, 0))
 
 
-LOSSES: Final[dict[str, Loss]] = {
-    "log_loss": _by_margin(lambda margins: np.logaddexp(0, -margins), lambda margins: -expit(-margins)),
-    "hinge": _by_margin(lambda margins: np.maximum(1 - margins, 0), lambda margins: -(margins < 1).astype(float)),
-    "squared_hinge": _by_margin(
+LOSSES: Final = {
+    "log_loss": MarginLoss(lambda margins: np.logaddexp(0, -margins), lambda margins: -expit(-margins)),
+    "hinge": MarginLoss(lambda margins: np.maximum(1 - margins, 0), lambda margins: -(margins < 1).astype(float)),
+    "squared_hinge": MarginLoss(
         lambda margins: np.square(np.maximum(1 - margins, 0)), lambda margins: -2 * np.maximum(1 - margins, 0)
     ),
-    "perceptron": _by_margin(lambda margins: np.maximum(-margins, 0), lambda margins: -(margins <= 0).astype(float)),
-    "modified_huber": _by_margin(_huber, _huber_slope),
+    "perceptron": MarginLoss(lambda margins: np.maximum(-margins, 0), lambda margins: -(margins <= 0).astype(float)),
+    "modified_huber": MarginLoss(_huber, _huber_slope),
 }
-"""Of two-class problems, by scikit-learn's names; scores and truth, -1 or 1, are of shape (n, n_problems), and the loss
-of a row is the sum of its problems'."""
+"""By scikit-learn's names."""
