@@ -25,6 +25,7 @@ from wrenml.errors import (
     WorkerLost,
     WorkerOutOfMemory,
 )
+from wrenml.outcome import Status
 from wrenml.storage import MemoryStorage, Storage
 from wrenml.testing.storage_faults import FlakyStorage, StorageFault, Strike
 from wrenml.wire import blob_key
@@ -193,6 +194,19 @@ def test_a_child_that_dies_while_it_loads_a_job_fails_its_calls_once(bench: Benc
     bench.run(job)
 
     assert [error.code for error in job.values() if isinstance(error, CallExited)] == [5, 5]
+
+
+def test_a_child_that_is_killed_while_it_loads_a_job_ran_no_call(bench: Bench) -> None:
+    def initializer() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    job = bench.job((operator.neg, initializer, None), [1], hooks=True)
+
+    bench.run(job)
+
+    [read] = job.outcomes()
+    assert read.outcome.status == Status.LOST
+    assert "SIGTERM before it ran the call" in str(read.value)
 
 
 def test_a_kill_near_the_memory_limit_is_out_of_memory(tmp_path: Path) -> None:

@@ -228,7 +228,9 @@ class Keeper:
         death = self._bury(child)
         if run.reason is None:
             run.reason = self._out_of_memory(death)
-        cause, final = ending(run.reason, death, run.bounds.limits._replace(memory_mb=self._memory_mb))
+        limits = run.bounds.limits._replace(memory_mb=self._memory_mb)
+        # What exits while it loads a job does so each time; what is killed then may fare better in another process.
+        cause, final = ending(run.reason, death, limits, running=suspect is not None or death.signal is None)
         return Stop(run.next_call, cause, final, suspect, run.reason, death.output, fresh)
 
     def _bury(self, child: Child) -> Death:
