@@ -25,7 +25,7 @@ from wrenml.storage.base import is_remote
 
 __all__ = ["run_cancel", "run_retry"]
 
-_PATIENCE = 10.0  # seconds; a client that is interrupted stops its workers and stores what it knows
+_PATIENCE = 30.0  # seconds; a client that is interrupted stops its workers and stores what it knows
 _PAUSE = 0.05
 
 
