@@ -49,7 +49,7 @@ class Rows(Described):
         """Read all rows into memory; return features, or a list of lines, and labels or None."""
         if self.kind == "dense":
             X, filled = np.empty((self.n_samples, self.n_features or 0), dtype=self.dtype), 0
-            labels = []
+            labels: list[Any] = []
             for rows, y in self:
                 X[filled : filled + len(rows)] = rows
                 filled += len(rows)
