@@ -76,7 +76,7 @@ class TestTimeline:
     def test_lines_and_counts(self) -> None:
         above, below = draw([times(0, 1, 2), times(1, 1, 4, failed=True)], "two").axes
         labels = [each.get_label() for each in above.collections]
-        assert labels == ["sent", "running", "failed"]
+        assert labels == ["waiting", "running", "failed"]
         assert above.get_title() == "two"
         assert list(below.lines[0].get_ydata()) == [2, 1, 0]
 

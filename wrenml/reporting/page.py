@@ -96,7 +96,7 @@ def _facts(record: Record, view: View, calls: Sequence[CallTimes]) -> Iterable[S
 
 
 def _over_time(calls: Sequence[CallTimes]) -> str:
-    names = {"sent": "sent", "run": "running", "fail": "failed"}
+    names = {"sent": "waiting", "run": "running", "fail": "failed"}
     key = "".join(
         f'<span class="key" style="border-color: var(--{each})">{name}</span>' for each, name in names.items()
     )

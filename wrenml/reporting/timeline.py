@@ -8,10 +8,11 @@ from typing import Any
 from wrenml.errors import ConfigError, NotSupportedError
 from wrenml.reporting.times import CallTimes, running, thinned
 
-__all__ = ["COLOURS", "draw"]
+__all__ = ["draw"]
 
-COLOURS = {"sent": "#c3ccd5", "running": "#2f6fb0", "failed": "#c23b3b"}
+_COLOURS = {"waiting": "#c3ccd5", "running": "#2f6fb0", "failed": "#c23b3b"}
 _ROWS = 2000
+_COLUMNS = 800
 
 
 def draw(calls: Sequence[CallTimes], title: str) -> Any:  # noqa: ANN401  # matplotlib has no types
@@ -41,11 +42,14 @@ def draw(calls: Sequence[CallTimes], title: str) -> Any:  # noqa: ANN401  # matp
         raise ConfigError("no call has run so far, so there is no time to draw: wait for results first")
     figure, (above, below) = _axes()
     begin = min(each.sent for each in calls)
+    least = (max(each.ended for each in calls) - begin) / _COLUMNS  # or short calls would not be seen
     shown = thinned(calls, _ROWS)
     lines = {
-        "sent": [(each.call, each.sent, each.started) for each in shown],
-        "running": [(each.call, each.started, each.ended) for each in shown if not each.failed],
-        "failed": [(each.call, each.started, each.ended) for each in shown if each.failed],
+        "waiting": [(each.call, each.sent, each.started) for each in shown],
+        "running": [
+            (each.call, each.started, max(each.ended, each.started + least)) for each in shown if not each.failed
+        ],
+        "failed": [(each.call, each.started, max(each.ended, each.started + least)) for each in shown if each.failed],
     }
     width = min(6.0, max(0.5, 250 / len(shown)))
     for name, parts in lines.items():
@@ -53,15 +57,16 @@ def draw(calls: Sequence[CallTimes], title: str) -> Any:  # noqa: ANN401  # matp
             rows, starts, ends = zip(*parts, strict=True)
             above.hlines(
                 rows, [at - begin for at in starts], [at - begin for at in ends],
-                colors=COLOURS[name], linewidth=width, label=name,
+                colors=_COLOURS[name], linewidth=width, label=name,
             )  # fmt: skip
     above.invert_yaxis()
     above.set_ylabel("call")
     above.set_title(title if len(shown) == len(calls) else f"{title} ({len(shown):,} of {len(calls):,} shown)")
-    above.legend(loc="upper right", fontsize="small")
+    figure.legend(loc="outside lower center", ncols=len(_COLOURS), fontsize="small", frameon=False)
     times, counts = zip(*running(calls), strict=True)
-    below.step([time - begin for time in times], counts, where="post", color=COLOURS["running"])
+    below.step([time - begin for time in times], counts, where="post", color=_COLOURS["running"])
     below.set_ylim(bottom=0)
+    below.yaxis.get_major_locator().set_params(integer=True)
     below.set_ylabel("running")
     below.set_xlabel("seconds")
     return figure
