@@ -39,7 +39,8 @@ if __name__ == "__main__":
     print("the talk, Sentiment140: 2 parts 0.733 and 0.760, their average 0.774")
     with default_executor() as executor:
         for parts in (2, 4, 8):
-            futures = executor.map(learn, [mails[240 + part :: parts] for mails in cuts for part in range(parts)])
+            shares = [mails[240 + part :: parts] for mails in cuts for part in range(parts)]
+            futures = executor.map(learn, shares, chunksize=CUTS)
             models = np.reshape(futures.results(), (CUTS, parts))
             alone = [[model.score(*test) for model in few] for few, test in zip(models, tests, strict=True)]
             means = [average_linear_models(few).score(*test) for few, test in zip(models, tests, strict=True)]
