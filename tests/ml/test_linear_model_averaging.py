@@ -139,6 +139,22 @@ class TestPartialFit:
             ParallelPartialFit(SGDClassifier(), executor=inline).fit([[np.nan], [1]], [0, 1])
 
 
+@pytest.mark.parametrize("strategy", ["average", "chain"])
+def test_what_an_estimator_refuses_names_the_shard(strategy: str, inline: wrenml.Executor) -> None:
+    bad = np.where(np.arange(len(X))[:, np.newaxis] < PARTS[2][0], X, -X)
+    model = ParallelPartialFit(_Proud(), strategy=strategy, n_shards=3, shuffle=False, executor=inline)
+    with pytest.raises(ValueError, match="no negative numbers") as raised:
+        model.fit(bad, Y)
+    assert raised.value.__notes__ == ["It was raised while shard 2 was learned."]
+
+
+class _Proud(SGDClassifier):  # type: ignore[misc]  # scikit-learn has no types
+    def partial_fit(self, X: Any, y: Any, **more: Any) -> Any:
+        if X.min() < 0:
+            raise ValueError("no negative numbers, please")
+        return super().partial_fit(X, y, **more)
+
+
 @pytest.mark.slow
 def test_scikit_learns_checks(inline: wrenml.Executor) -> None:
     expected = dict.fromkeys(

@@ -249,12 +249,34 @@ class TestBadInput:
             ((X[:, :5], ODD), "shard 1: X has 5 features, but shard 0 has 64"),
             ((np.where(X == 0, np.inf, X), ODD), "shard 1: Input contains infinity|shard 1: Input X contains infinity"),
             ((X, ODD[:5]), "shard 1: .*inconsistent numbers of samples"),
+            ((X, np.where(ODD, "odd", "even")), "shard 1: of its labels .* some are strings and some are not"),
+            ((X, np.full(len(X), np.nan)), "shard 1: Input y contains NaN"),
+            ((X, None), "shard 1: its rows have no labels"),
             ((X, ODD, np.zeros(len(X))), "shard 1: Sample weights must contain at least one non-zero"),
         ],
     )
     def test_shards(self, more: Any, message: str, inline: wrenml.Executor) -> None:
         with pytest.raises(ValueError, match=message):
             ParallelPerceptron(executor=inline).fit_shards([(X, ODD), more])
+
+    def test_numbers_that_overflow(self, inline: wrenml.Executor) -> None:
+        model = ParallelPerceptron(Perceptron(eta0=1e300), average=False, shuffle=False, executor=inline)
+        with pytest.raises(ValueError, match="Floating-point under-/overflow occurred") as raised:
+            model.fit_shards([(X, ODD), (1e9 * X, ODD)])
+        assert raised.value.__notes__ == ["It was raised while shard 1 was learned."]
+
+    def test_an_average_that_overflows(self, inline: wrenml.Executor) -> None:
+        model = ParallelPerceptron(Perceptron(eta0=1e304), n_shards=1, n_epochs=1, executor=inline)
+        with pytest.raises(ValueError, match="floating-point overflow: scale the features"):
+            model.fit(X, ODD)
+        assert np.isfinite(model.set_params(average=False).fit(X, ODD).coef_).all()
+
+    def test_shards_of_one_class(self, inline: wrenml.Executor) -> None:
+        model = ParallelPerceptron(executor=inline).fit_shards([(X[odd == ODD], ODD[odd == ODD]) for odd in (0, 1)])
+        assert model.classes_.tolist() == [0, 1]
+        assert np.isfinite(model.coef_).all()
+        with pytest.raises(ValueError, match="number of classes has to be greater than one; got 1 class"):
+            model.fit_shards([(X[ODD == 0], ODD[ODD == 0])] * 2)
 
     def test_no_shards(self, inline: wrenml.Executor) -> None:
         with pytest.raises(ValueError, match="there are no shards"):

@@ -18,7 +18,7 @@ from wrenml.executor import Executor
 from wrenml.ml.linear_model.averaging import average_linear_models
 from wrenml.ml.linear_model.mixing import shares_of
 from wrenml.ml.linear_model.settings import check_choices
-from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, weighted
+from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, noted, weighted
 from wrenml.ml.linear_model.texts import OF_A_DATASET, features_of, labelled, store
 from wrenml.ml.model_selection.engine import Plan, planned, run
 
@@ -228,14 +228,14 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
         alone = [[number] for number in range(len(shards))]
         for _ in range(self.n_epochs):
             task = partial(_learned, model, fixed)
-            models = run(plan, task, [(ref,) for ref in shards.refs], groups=alone)
+            models = run(plan, task, [(ref, number) for number, ref in enumerate(shards.refs)], groups=alone)
             model = average_linear_models(models, shares)
         return model
 
     def _chained(self, plan: Plan, shards: Stored, model: Any, fixed: dict[str, Any]) -> Any:
         for _ in range(self.n_epochs):
-            for ref in shards.refs:
-                (model,) = run(plan, partial(_learned, model, fixed), [(ref,)], groups=[[0]])
+            for number, ref in enumerate(shards.refs):
+                (model,) = run(plan, partial(_learned, model, fixed), [(ref, number)], groups=[[0]])
         return model
 
 
@@ -254,9 +254,10 @@ def _labels_of(classify: bool, needed: bool, handle: Any, number: int) -> Any:  
         raise ValueError(f"shard {number}: {error}") from error
 
 
-def _learned(model: Any, fixed: dict[str, Any], given: Any) -> Any:
+def _learned(model: Any, fixed: dict[str, Any], given: Any, number: int) -> Any:
     """Have a model learn a shard: in a worker."""
     shard = given if isinstance(given, Shard) else Shard(*given.load())
     more = dict(fixed) if shard.weights is None else {**fixed, "sample_weight": shard.weights}
     # What a worker was sent is there for its next call as well.
-    return deepcopy(model).partial_fit(shard.X, shard.y, **more)
+    with noted(number):
+        return deepcopy(model).partial_fit(shard.X, shard.y, **more)

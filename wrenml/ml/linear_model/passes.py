@@ -92,12 +92,19 @@ class Training:
     average: bool
 
     def __call__(self, shard: Shard, number: int) -> Passed:
-        """Learn from a shard, given its number."""
+        """Learn from a shard, given its number.
+
+        Raises
+        ------
+        ValueError
+            If numbers grow too large; scikit-learn's, too.
+        """
         weights = self.start or Weights.zeros(len(self.classes), shard.X.shape[1])
         averages, mistakes = [], []
         shown = marking(shard.X, ones=float(self.base.fit_intercept))
-        # The data was checked before it was stored.
-        with config_context(assume_finite=True, skip_parameter_validation=True):
+        # The data was checked before it was stored; of an overflow more is said below.
+        checked = config_context(assume_finite=True, skip_parameter_validation=True)
+        with checked, np.errstate(over="ignore", invalid="ignore"):
             for epoch in self.epochs:
                 weights, average, wrong = self._epoch(shard, shown, weights, self._order(shard, epoch, number))
                 averages.append(average)
@@ -108,6 +115,8 @@ class Training:
                 np.mean([each.coef for each in averages], axis=0),
                 np.mean([each.intercept for each in averages], axis=0),
             )
+            if not np.isfinite(mean.coef).all():
+                raise ValueError("floating-point overflow: scale the features, with StandardScaler for example")
         return Passed(weights, mean, tuple(mistakes))
 
     def _order(self, shard: Shard, epoch: int, number: int) -> Any:

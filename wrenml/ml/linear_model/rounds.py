@@ -19,7 +19,7 @@ import numpy as np
 from wrenml.ml.linear_model.entering import loaded
 from wrenml.ml.linear_model.mixing import shares_of
 from wrenml.ml.linear_model.passes import Passed, Training, Weights
-from wrenml.ml.linear_model.shards import Stored
+from wrenml.ml.linear_model.shards import Stored, noted
 from wrenml.ml.model_selection.engine import Plan, run
 
 __all__ = ["Round", "Rounds", "mean"]
@@ -85,7 +85,8 @@ class Rounds:
 
 
 def _passed(training: Training, given: Any, number: int) -> Passed:
-    return training(loaded(given), number)
+    with noted(number):
+        return training(loaded(given), number)
 
 
 def mean(models: Sequence[Any], shares: Any) -> Weights:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from wrenml.executor import Executor
 
-__all__ = ["FLOATS", "Shard", "Stored", "checked", "checked_weights", "cut", "features", "read", "weighted"]
+__all__ = ["FLOATS", "Shard", "Stored", "checked", "checked_weights", "cut", "features", "noted", "read", "weighted"]
 
 FLOATS = (np.float64, np.float32)
 
@@ -93,6 +94,16 @@ def checked_weights(sample_weight: Any, X: Any) -> Any:
     return weights
 
 
+@contextmanager
+def noted(number: int) -> Iterator[None]:
+    """Add the number of the shard to whatever is raised while one is learned."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"It was raised while shard {number} was learned.")
+        raise
+
+
 def weighted(shard: Shard) -> Shard:
     """Leave out rows of weight zero: a row that does not count must not move others to another shard.
 
@@ -150,14 +161,18 @@ def read(given: Iterable[Any], rows: Callable[[Any], Any] = features) -> Iterabl
     Raises
     ------
     ValueError
-        If one is empty, has other features than the first, or its data is not valid; it names the shard.
+        If one is empty, has other features or another kind of labels than the first, or its data is not valid; it
+        names the shard.
     """
-    width = None
+    first = None
     for number, parts in enumerate(given):
         shard = checked(number, parts, rows)
-        if width not in (None, shard.X.shape[1]):
-            raise ValueError(f"shard {number}: X has {shard.X.shape[1]} features, but shard 0 has {width} features")
-        width = shard.X.shape[1]
+        seen = shard.X.shape[1], isinstance(shard.y[0], str)
+        first = first or seen
+        if seen[0] != first[0]:
+            raise ValueError(f"shard {number}: X has {seen[0]} features, but shard 0 has {first[0]} features")
+        if seen[1] != first[1]:
+            raise ValueError(f"shard {number}: of its labels and those of shard 0, some are strings and some are not")
         yield shard
 
 
@@ -172,10 +187,16 @@ def checked(number: int, parts: Any, rows: Callable[[Any], Any] = features) -> S
     try:
         X, y, *rest = parts
         X = rows(X)
-        y = np.asarray(y).reshape(-1)
+        y = _labels(y)
         check_consistent_length(X, y)
         check_classification_targets(y)
         shard = weighted(Shard(X, y, checked_weights(rest[0] if rest else None, X)))
     except ValueError as error:
         raise ValueError(f"shard {number}: {error}") from error
     return shard if not sparse.issparse(shard.X) else Shard(shard.X.tocsr(), shard.y, shard.weights)
+
+
+def _labels(y: Any) -> Any:
+    if y is None:
+        raise ValueError("its rows have no labels")
+    return check_array(np.asarray(y).reshape(-1), ensure_2d=False, dtype=None, input_name="y")
