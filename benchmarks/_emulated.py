@@ -25,6 +25,9 @@ with Emulator() as aws:
         if line == "counts\\n":
             print(json.dumps(aws.requests.counts(lambda call: f"{call.service}:{call.operation}")), flush=True)
             aws.requests.clear()
+        if line == "moved\\n":
+            moved = {"up": sum(call.received for call in aws.requests), "down": sum(call.sent for call in aws.requests)}
+            print(json.dumps(moved), flush=True)
         if line == "puts\\n":
             puts = {call.key: call.moment for call in aws.requests.of("PutObject", caller="worker")}
             print(json.dumps(puts), flush=True)
@@ -46,6 +49,10 @@ class Emulated:
     def puts(self) -> dict[str, float]:
         """When each write of a worker's came, Unix seconds."""
         return self._ask("puts")
+
+    def moved(self) -> dict[str, float]:
+        """Bytes of the bodies of requests ("up") and answers ("down") since requests were counted the last time."""
+        return self._ask("moved")
 
     def counts(self) -> dict[str, float]:
         """How many requests of each kind there were since the last time."""

@@ -24,6 +24,8 @@ def test_every_row_of_the_design_is_there() -> None:
         "imap",
         "imports",
         "killed",
+        "learning",
+        "learning_cloud",
         "map",
         "memory",
         "million",
@@ -34,6 +36,7 @@ def test_every_row_of_the_design_is_there() -> None:
         "shared",
         "size",
         "submit",
+        "text",
         "transport",
     }
 
