@@ -100,6 +100,19 @@ def test_cells_that_share_are_grouped_and_cut_for_the_workers() -> None:
     assert len(groups_of(items, keys, 8)) > len(groups_of(items, keys, 1))
 
 
+def test_small_groups_that_share_their_first_step_are_joined_but_for_the_last() -> None:
+    items = [(candidate, split) for split in range(3) for candidate in range(12)]
+    keys = [(candidate % 2, candidate % 4) for candidate in range(12)]
+    joined = groups_of(items, keys, 2)
+    assert sorted(number for group in joined for number in group) == list(range(len(items)))
+    assert [len(group) for group in joined] == [6, 6, 6, 6, 3, 3, 3, 3]
+    for group in joined:
+        assert len({(items[number][1], keys[items[number][0]][0]) for number in group}) == 1
+    assert {len(group) for group in groups_of(items, keys, 8)} == {3}
+    large = [(candidate, split) for split in range(3) for candidate in range(48)]
+    assert {len(group) for group in groups_of(large, [(c % 2, c % 4) for c in range(48)], 2)} == {12}
+
+
 def test_cells_are_packed_by_what_one_takes(two_workers: wrenml.Executor) -> None:
     plan = Plan(two_workers, "packing")
     assert [len(group) for group in packed(range(10), 60.0, plan)] == [1] * 10

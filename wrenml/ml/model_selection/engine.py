@@ -12,9 +12,9 @@ time of the first ones, so that a call is worth what it costs, and all workers a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from statistics import median
 from typing import Any
 
@@ -34,6 +34,7 @@ Arrived = Callable[[int, Any], object]
 _HERE = ("inline", "local")
 _WORTH_HERE = 0.05  # seconds a call should take where it costs two messages
 _WORTH_ELSEWHERE = 1.5  # and where it costs an invocation and some requests
+_MOST_JOINED = 16  # items of a call that share a part of what they could: it ends and is seen as a whole
 _LEAST_SHARED = 8  # items under which what they share is not made twice to keep workers busy
 
 
@@ -261,6 +262,9 @@ class _Calls:
 def groups_of(items: Sequence[tuple[int, int]], keys: Sequence[tuple[int, ...]], workers: int) -> list[Group]:
     """Put cells that share work into groups.
 
+    Cells that share all steps that can be shared are a group. Small groups that share the first of them become one,
+    since two workers would both fit it; the last ones do not, so that all workers end together.
+
     Parameters
     ----------
     items : sequence of (int, int)
@@ -279,11 +283,27 @@ def groups_of(items: Sequence[tuple[int, int]], keys: Sequence[tuple[int, ...]],
     for number, (candidate, split) in enumerate(items):
         shared.setdefault((split, keys[candidate]), []).append(number)
     alone = [[number] for (_, key), numbers in shared.items() if not key for number in numbers]
-    together = [shared[key] for key in sorted(key for key in shared if key[1])]
     wanted = 2 * workers if workers > 1 else 1
+    together = _joined({key: shared[key] for key in sorted(key for key in shared if key[1])}, wanted, workers)
     parts = math.ceil(wanted / max(1, len(together)))
     cut: list[Group] = []
     for group in together:
         size = max(_LEAST_SHARED, math.ceil(len(group) / parts))
         cut += [group[start : start + size] for start in range(0, len(group), size)]
     return [*cut, *alone]
+
+
+def _joined(groups: Mapping[tuple[int, tuple[int, ...]], list[int]], wanted: int, workers: int) -> list[list[int]]:
+    """Join neighbouring groups of a split that share their first step, where enough groups remain."""
+    families = [[groups[key] for key in keys] for _, keys in groupby(groups, lambda key: (key[0], key[1][0]))]
+    joined: list[list[int]] = []
+    for place, family in enumerate(families):
+        last = place >= len(families) - workers
+        most = 0 if last or len(families) < wanted else _MOST_JOINED
+        first = len(joined)
+        for group in family:
+            if len(joined) > first and len(joined[-1]) + len(group) <= most:
+                joined[-1] = joined[-1] + group
+            else:
+                joined.append(group)
+    return joined
