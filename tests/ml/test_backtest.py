@@ -201,19 +201,21 @@ def first_of(order: list[tuple[Any, ...]]) -> Callable[[Record], int]:
     return lambda record: order.index(told(record))
 
 
-class Clocked:
-    """Passes for an executor with workers, and runs calls here; a forecast has taken the time that it is told.
+class Clocked(wrenml.Executor):
+    """An executor that seems to have workers and runs calls here; a forecast has taken the time that it is told.
 
     The first call has taken a minute more, as where a worker has to load its modules.
     """
 
     def __init__(self, executor: wrenml.Executor, backend: str, workers: int, seconds: float) -> None:
-        self.session = SimpleNamespace(backend=backend, workers=workers)
+        self._session = cast("Any", SimpleNamespace(backend=backend, workers=workers))
         self.calls = 0
         self._executor = executor
         self._seconds = seconds
 
-    def map(self, work: Callable[[Any], list[Envelope]], parcels: list[Any], **options: Any) -> Any:
+    def map(  # type: ignore[override]  # as a backtest calls it
+        self, work: Callable[[Any], list[Envelope]], parcels: list[Any], **options: Any
+    ) -> Any:
         def clocked(parcel: Any, seconds: float) -> list[Envelope]:
             return [replace(made, seconds=seconds) for made in work(parcel)]
 
