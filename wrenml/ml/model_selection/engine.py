@@ -168,7 +168,7 @@ def run(
         ended = calls.taken_lost()
         # Which item of a group it was is not known: each gets a call of its own.
         calls.run([[number] for group, _ in ended if len(group) > 1 for number in group])
-    except BaseException:
+    except BaseException:  # also Ctrl-C: nobody waits for the calls any more
         calls.cancel()
         raise
     for group, error in [*ended, *calls.taken_lost()]:

@@ -131,7 +131,7 @@ def watched(fit: Callable[[Watch], None], said: Callable[[], str]) -> Iterator[E
             if found is None:
                 break
             yield found
-    except BaseException:
+    except BaseException:  # also Ctrl-C, and GeneratorExit: whoever asked has left the loop
         watch.stop()
         raise
     finally:
