@@ -336,6 +336,7 @@ class TestLibsvm:
             (b"spam 1:1", "'spam' is no label"),
             (b"1,2 1:1", "'1,2' is no label"),
             (b"1 1:1 2", "'2' is no <index>:<value>"),
+            (b"1 qid 2:1", "'qid' is no <index>:<value>"),
             (b"1 a:1", "'a:1' is no <index>:<value>"),
             (b"1 2:\xff", r"'2:\\\\xff' is no <index>:<value>"),
             (b"1 3:1 2:1", "the index 2 comes after 3"),

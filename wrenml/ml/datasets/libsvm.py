@@ -128,7 +128,7 @@ def _problem(line: bytes, form: Libsvm) -> str:
     label, *features = line.partition(b"#")[0].split()
     if not _reads(float, label):
         return f"{_shown(label)} is no label, which is a number"
-    if features and features[0].startswith(b"qid"):
+    if features and features[0].startswith(b"qid") and b":" in features[0]:
         del features[0]
     return _problem_of(features, form)
 
