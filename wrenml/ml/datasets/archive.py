@@ -20,7 +20,7 @@ from typing import IO, Any, Final, cast
 
 import numpy as np
 
-__all__ = ["arrays_in", "packed_array", "packed_arrays"]
+__all__ = ["array_in", "arrays_in", "packed_array", "packed_arrays"]
 
 Bytes = bytes | bytearray | memoryview
 
