@@ -33,6 +33,8 @@ NAMED = [
 ]
 NUMBERS = [("ridge", Ridge()), ("tree", DecisionTreeRegressor(random_state=0))]
 
+pytestmark = pytest.mark.slow
+
 ESTIMATORS: dict[str, tuple[Any, Any]] = {
     "voting": (theirs.VotingClassifier(NAMED), Y),
     "soft voting": (theirs.VotingClassifier(NAMED, voting="soft", weights=[1, 2, 3]), Y),
