@@ -20,7 +20,6 @@ import pytest
 import sklearn.model_selection
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -323,51 +322,6 @@ def test_an_interrupted_search_keeps_what_it_has(
     assert len(search.to_frame()) == 6
     search.set_params(param_grid={"value": [0, 1, 2], "deed": [None]}).fit(X, Y)
     assert all(each.reused for each in search.evaluated)
-
-
-class Diary:
-    """A callback that notes what it is told, in this process."""
-
-    max_propagation_depth = None
-
-    def __init__(self) -> None:
-        self.told: list[Any] = []
-
-    def _note(self, what: str, context: Any) -> None:
-        path = []
-        while context is not None:
-            path.append((context.estimator_name, context.task_name, context.task_id))
-            context = context.parent
-        self.told.append((what, *reversed(path)))
-
-    def setup(self, estimator: Any, context: Any) -> None:  # noqa: ARG002  # scikit-learn's signature
-        self._note("setup", context)
-
-    def teardown(self, estimator: Any, context: Any) -> None:  # noqa: ARG002
-        self._note("teardown", context)
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:  # noqa: ARG002
-        self._note("begin", context)
-
-    def on_fit_task_end(self, estimator: Any, context: Any) -> None:  # noqa: ARG002
-        self._note("end", context)
-
-
-def test_callbacks_are_told_here_what_estimators_do_in_workers(two_workers: wrenml.Executor) -> None:
-    pytest.importorskip("sklearn.callback")
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
-    grid = {"logisticregression__C": [0.1, 1.0]}
-    diaries = []
-    for search in (
-        sklearn.model_selection.GridSearchCV(model, grid, cv=2),
-        ours.GridSearchCV(model, grid, cv=2, executor=two_workers),
-    ):
-        diaries.append(Diary())
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            search.set_callbacks(diaries[-1]).fit(X, Y)
-    assert diaries[1].told == diaries[0].told
-    assert any(len(entry) > 4 for entry in diaries[0].told), "nothing was told of what goes on inside a fit"
 
 
 # Keeping
