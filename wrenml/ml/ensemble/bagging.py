@@ -9,7 +9,7 @@ from joblib import parallel_config
 
 from wrenml.ml.ensemble.workers import DividedBackend, with_executor
 
-__all__ = ["BaggingClassifier", "BaggingRegressor"]
+__all__ = ["Bagging", "BaggingClassifier", "BaggingRegressor"]
 
 
 class Bagging:

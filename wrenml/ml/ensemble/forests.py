@@ -13,7 +13,7 @@ from wrenml.ml.ensemble.growing import grown
 from wrenml.ml.ensemble.workers import with_executor
 from wrenml.ml.parallel import WrenmlBackend
 
-__all__ = ["ExtraTreesClassifier", "ExtraTreesRegressor", "RandomForestClassifier", "RandomForestRegressor"]
+__all__ = ["ExtraTreesClassifier", "ExtraTreesRegressor", "Forest", "RandomForestClassifier", "RandomForestRegressor"]
 
 
 class Forest:

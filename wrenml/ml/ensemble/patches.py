@@ -20,7 +20,7 @@ from wrenml.ml.ensemble.shards import parts_of
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.engine import planned
 
-__all__ = ["RandomPatchesClassifier", "RandomPatchesRegressor"]
+__all__ = ["RandomPatches", "RandomPatchesClassifier", "RandomPatchesRegressor"]
 
 
 class RandomPatches:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from wrenml.ml.callbacks import Callbacks, Noted, Scene, compat, path_of, replay
 from wrenml.ml.model_selection.indexing import as_indices, split
 
-__all__ = ["batch"]
+__all__ = ["Answer", "Kept", "Noting", "batch"]
 
 Item = tuple[Any, Any, Any]
 
