@@ -53,8 +53,10 @@ class Checkpoint:
         self._there = set(storage.list(prefix))
 
     @classmethod
-    def of(cls, executor: Executor, name: str, *study: object) -> Self:
-        """Return the checkpoint of that name for answers that depend on these values."""
+    def of(cls, executor: Executor, name: str | None, *study: object) -> Self | None:
+        """Return the checkpoint of that name, if there is one, for answers that depend on these values."""
+        if name is None:
+            return None
         versions = {"scikit-learn": sklearn.__version__, "numpy": np.__version__}
         return cls(executor.storage, f"checkpoints/{name}/{argument_digest([*study, versions])[:_DIGITS]}/")
 

@@ -82,9 +82,7 @@ class FullBatch(LinearClassifier):
         start = self._start(data, problems)
         weights = data.survey.class_weights(self.class_weight)
         task = Gradient(self._loss(), data.survey.classes, weights, self.fit_intercept)
-        checkpoint = None
-        if self.checkpoint is not None:
-            checkpoint = Checkpoint.of(plan.executor, self.checkpoint, task, data.keys)
+        checkpoint = Checkpoint.of(plan.executor, self.checkpoint, task, data.keys)
         learning = Learning(
             plan, data.shards, task, combine=summed, problems=problems, checkpoint=checkpoint, callback=self.callback
         )

@@ -237,9 +237,7 @@ class ParallelSGDClassifier(LinearClassifier):
         # It takes them for the problems of its classes, which with more than two is not the same as for rows.
         given = None if weights is None else dict(zip(classes.tolist(), weights.tolist(), strict=True))
         task = Epoch(self._inner().set_params(class_weight=given), classes, weights, seed, len(data.shards))
-        checkpoint = None
-        if self.checkpoint is not None:
-            checkpoint = Checkpoint.of(plan.executor, self.checkpoint, task, data.keys, shares)
+        checkpoint = Checkpoint.of(plan.executor, self.checkpoint, task, data.keys, shares)
         learning = Learning(
             plan,
             data.shards,
