@@ -23,6 +23,7 @@ from wrenml.errors import AuthenticationError, WireError
 
 __all__ = [
     "HEAD_SIZE",
+    "MAGIC",
     "RECORD",
     "Extent",
     "Frame",

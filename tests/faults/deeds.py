@@ -12,6 +12,7 @@ import random
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -542,3 +543,13 @@ def first_or_stay(task: tuple[int, str]) -> int:
         while True:
             time.sleep(60)
     return number
+
+
+def babble(text: bytes) -> None:
+    """Write to all sockets that are open in this process, and go on for ever."""
+    for descriptor in range(3, 256):
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, text)
+    ours, _theirs = socket.socketpair()
+    ours.recv(1)

@@ -53,6 +53,20 @@ def test_a_stack_overflow_in_native_code_is_one_calls(executor: wrenml.Executor)
     assert isinstance(errors[1], WorkerCrashed | RecursionError)
 
 
+@pytest.mark.parametrize(
+    "text", [b"x" * 100, bytes(100), bytes(4) + b"\x32" + bytes(100)], ids=["words", "zeros", "no frame"]
+)
+def test_who_writes_to_what_a_worker_reports_by_ends_that_worker_only(executor: wrenml.Executor, text: bytes) -> None:
+    futures = executor.map(deeds.babble, [text], infra_retries=1)
+    others = executor.map(abs, range(20))
+
+    error = futures[0].exception(PATIENCE)
+
+    assert isinstance(error, WorkerCrashed)
+    assert "wrote to the socket by which it reports" in str(error)
+    assert others.results(timeout=PATIENCE) == list(range(20))
+
+
 def test_a_call_that_kills_its_worker_every_time_costs_nobody_else(own: wrenml.Executor, tmp_path: Path) -> None:
     deed = deeds.Noted(tmp_path / "deaths", deeds.killed)
     before = time.monotonic()

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from wrenml.errors import StorageError, WorkerCrashed
+from wrenml.errors import StorageError, WireError, WorkerCrashed
 from wrenml.invoke.base import Event, FrameArrived, Limits, Name, RequestOver, WorkerGone
 from wrenml.invoke.starting import Starter
 from wrenml.storage.base import IN_MEMORY, Storage
@@ -258,13 +258,20 @@ class LocalInvoker:
             return
         except OSError:
             data = b""
+        if worker.reason is Reason.GARBLED and data:
+            return
         if data:
-            self._feed(worker, data)
+            try:
+                self._feed(worker, data)
+            except WireError:
+                self._end(worker, Reason.GARBLED)
         else:
             self._bury(worker)
 
     def _feed(self, worker: Worker, data: bytes) -> None:
         for reply in worker.inbox.feed(data):
+            if not worker.sent:
+                raise WireError("a worker that was asked for nothing has replied")
             sent = worker.sent[0]
             if reply.frame:
                 self._events.append(FrameArrived(sent.name, reply.frame, worker.stored(sent, reply)))

@@ -41,6 +41,7 @@ class Reason:
     peak_kb: int = 0
 
     CANCELLED: ClassVar[Reason]
+    GARBLED: ClassVar[Reason]
     SYSTEM_MEMORY: ClassVar[Reason]
 
     @classmethod
@@ -60,6 +61,7 @@ class Reason:
 
 
 Reason.CANCELLED = Reason("cancelled")
+Reason.GARBLED = Reason("garbled")
 Reason.SYSTEM_MEMORY = Reason("system")
 
 
@@ -134,6 +136,11 @@ def _of_supervisor(reason: Reason, limits: Limits) -> tuple[Exception, bool] | N
             "the system ended the worker process by SIGKILL while it ran the call, because memory was short. Run fewer "
             "calls at a time (workers=, max_in_flight=), use less in each, or limit each with memory_mb=.",
             limits.memory_mb,
+        ), False
+    if reason.what == "garbled":
+        return WorkerCrashed(
+            "the worker process was ended, for something other than wrenml wrote to the socket by which it reports. "
+            "Let the call write only to what it has opened itself."
         ), False
     return None
 

@@ -12,6 +12,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from wrenml.errors import WireError
+from wrenml.outcome import MAGIC
 from wrenml.storage.base import Buffer
 from wrenml.wire import ArgumentRange, Input, Request
 
@@ -155,7 +157,13 @@ class Inbox:
         self._data = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Reply]:
-        """Take bytes; give the replies that are complete now."""
+        """Take bytes; give the replies that are complete now.
+
+        Raises
+        ------
+        WireError
+            If they are none: something other than wrenml wrote to the pipe.
+        """
         if self._data:
             self._data += data
             data = bytes(self._data)
@@ -163,11 +171,17 @@ class Inbox:
         view = memoryview(data)
         at = 0
         while len(view) - at >= _REPLY_HEAD.size:
-            over, _, in_memory, size, next_call, start, stop = _REPLY_HEAD.unpack_from(view, at)
+            over, large, in_memory, size, next_call, start, stop = _REPLY_HEAD.unpack_from(view, at)
             end = at + _REPLY_HEAD.size + size
+            payload = view[at + _REPLY_HEAD.size : end]
+            if (
+                max(over, large, in_memory) > 1
+                or not (size or over or next_call)
+                or payload[:4] != MAGIC[: min(size, len(payload))]
+            ):
+                raise WireError("what came through a worker's pipe is no reply")
             if end > len(view):
                 break
-            payload = view[at + _REPLY_HEAD.size : end]
             at = end
             yield Reply(payload, start, stop, bool(over), next_call, bool(in_memory))
         if at < len(view):
