@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.experimental.enable_halving_search_cv
 import sklearn.model_selection
 from joblib import parallel_config
 from sklearn.datasets import load_iris
@@ -140,6 +141,33 @@ def test_the_joblib_backend_tells_it_too(name: str, serial: dict[str, Any], two_
     with parallel_config("wrenml", executor=two_workers):
         found = told(sklearn.model_selection.GridSearchCV, *CASES[name])
     same(found, serial[name], ordered=False)
+
+
+@pytest.mark.slow
+def test_so_it_is_in_rounds(two_workers: wrenml.Executor) -> None:
+    case = CASES["pipeline"]
+    rounds: dict[str, Any] = {"random_state": 0, "min_resources": 12}
+    expected = told(sklearn.model_selection.HalvingGridSearchCV, *case, **rounds)
+    same(told(ours.HalvingGridSearchCV, *case, executor=two_workers, **rounds), expected, ordered=True)
+
+
+@pytest.mark.slow
+def test_so_it_is_for_a_search_within_a_search(two_workers: wrenml.Executor) -> None:
+    found = []
+    kinds: list[tuple[Any, dict[str, Any]]] = [
+        (sklearn.model_selection.GridSearchCV, {}),
+        (ours.GridSearchCV, {"executor": two_workers}),
+    ]
+    for kind, more in kinds:
+        diary = PropagatedDiary()
+        inner = kind(LogisticRegression(max_iter=2), {"C": [0.1, 1.0]}, cv=2, **more)
+        grid = {"standardscaler__with_mean": [True, False]}
+        outer = kind(make_pipeline(StandardScaler(), inner), grid, cv=2, **more).set_callbacks(diary)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outer.fit(X, Y)
+        found.append([(path, hook, estimator[0]) for path, hook, estimator, _ in diary.told])
+    assert found[1] == found[0]
 
 
 @pytest.fixture(scope="module")
