@@ -10,9 +10,9 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from wrenml.ml.linear_model.checkpoints import Checkpoint
-from wrenml.ml.linear_model.entering import Entered, entered
-from wrenml.ml.linear_model.gradients import Answer, Gradient, joined, n_problems, parted
-from wrenml.ml.linear_model.learning import Learning
+from wrenml.ml.linear_model.entering import entered
+from wrenml.ml.linear_model.gradients import Answer, Gradient, n_problems, parted
+from wrenml.ml.linear_model.learning import Learning, known_model
 from wrenml.ml.linear_model.linear import LinearClassifier
 from wrenml.ml.linear_model.settings import check_choices
 from wrenml.ml.model_selection.engine import planned
@@ -79,7 +79,9 @@ class FullBatch(LinearClassifier):
         plan = planned(self.executor, "fit", self, None)
         data = entered(self, plan, X, y, sample_weight, None)
         problems = n_problems(data.survey.classes)
-        start = self._start(data, problems)
+        start = known_model(self, data.survey)
+        if start is None:
+            start = np.zeros(problems * (data.survey.n_features + 1))
         weights = data.survey.class_weights(self.class_weight)
         task = Gradient(self._loss(), data.survey.classes, weights, self.fit_intercept)
         checkpoint = Checkpoint.of(plan.executor, self.checkpoint, task, data.keys)
@@ -98,14 +100,6 @@ class FullBatch(LinearClassifier):
             value = getattr(self, name)
             if not isinstance(value, int | float | np.number) or not value > 0:
                 raise ValueError(f"{name}={value!r}: give a number above 0")
-
-    def _start(self, data: Entered, problems: int) -> Any:
-        """Return the model that learning begins with, as a vector."""
-        known = getattr(self, "classes_", None)
-        shape = (problems, data.survey.n_features)
-        if not self.warm_start or not np.array_equal(known, data.survey.classes) or self.coef_.shape != shape:
-            return np.zeros(problems * (data.survey.n_features + 1))
-        return joined(self.coef_, self.intercept_ if self.fit_intercept else np.zeros(problems))
 
     def _minimise(self, learning: Learning, objective: _Objective, start: Any) -> None:
         options = {"maxiter": self.max_iter, "maxls": _LINE_SEARCH, "gtol": self.tol, "ftol": _LEAST_DECREASE}

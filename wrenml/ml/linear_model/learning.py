@@ -20,12 +20,12 @@ from typing import Any, Final
 import numpy as np
 
 from wrenml.ml.linear_model.checkpoints import Checkpoint
-from wrenml.ml.linear_model.entering import loaded
-from wrenml.ml.linear_model.gradients import Answer, parted
+from wrenml.ml.linear_model.entering import Survey, loaded
+from wrenml.ml.linear_model.gradients import Answer, joined, n_problems, parted
 from wrenml.ml.linear_model.history import LearningRound, LearningState
 from wrenml.ml.model_selection.engine import Plan, run
 
-__all__ = ["Learning", "Task"]
+__all__ = ["Learning", "Task", "known_model"]
 
 Task = Callable[[Any, Any, int], Answer]
 """Gets the model, a shard and its number."""
@@ -161,3 +161,15 @@ class Learning:
             send,
         )
         return answer, time.perf_counter() - start, phases
+
+
+def known_model(estimator: Any, survey: Survey) -> Any:
+    """Return the model, as a vector, with which an estimator's next fit is to begin; None if with zeros.
+
+    It is that of the last fit, with `warm_start` and the same classes and features.
+    """
+    shape = (n_problems(survey.classes), survey.n_features)
+    known = getattr(estimator, "classes_", ())
+    if not estimator.warm_start or not np.array_equal(known, survey.classes) or estimator.coef_.shape != shape:
+        return None
+    return joined(estimator.coef_, estimator.intercept_ if estimator.fit_intercept else np.zeros(shape[0]))

@@ -23,7 +23,7 @@ from wrenml.ml.linear_model.checkpoints import Checkpoint
 from wrenml.ml.linear_model.entering import Entered, entered
 from wrenml.ml.linear_model.gradients import Answer, data_loss, joined, n_problems, parted, row_weights
 from wrenml.ml.linear_model.history import LearningState
-from wrenml.ml.linear_model.learning import Learning
+from wrenml.ml.linear_model.learning import Learning, known_model
 from wrenml.ml.linear_model.linear import LinearClassifier
 from wrenml.ml.linear_model.losses import LOSSES
 from wrenml.ml.linear_model.mixing import shares_of
@@ -165,6 +165,8 @@ class ParallelSGDClassifier(LinearClassifier):
         How much each shard counted.
     """
 
+    _epochs: int
+
     def __init__(  # noqa: PLR0913  # the parameters of an estimator
         self,
         loss: str = "hinge",
@@ -277,16 +279,11 @@ class ParallelSGDClassifier(LinearClassifier):
         # In workers it goes on from a model, and then checks nothing.
         self._inner().partial_fit([[0.0], [1.0]], [0, 1], classes=[0, 1])
 
-    def _start(self, data: Entered) -> tuple[Any, int]:
-        """Return the model that learning begins with, as a vector, and the number of the first epoch."""
-        shape = (n_problems(data.survey.classes), data.survey.n_features)
-        known = getattr(self, "classes_", None)
-        if not self.warm_start or not np.array_equal(known, data.survey.classes) or self.coef_.shape != shape:
-            return np.zeros(shape[0] * (shape[1] + 1)), 0
-        return joined(self.coef_, self.intercept_), self._epochs
-
     def _learn(self, learning: Learning, data: Entered, size: float) -> None:
-        vector, first = self._start(data)
+        vector = known_model(self, data.survey)
+        first = 0 if vector is None else self._epochs
+        if vector is None:
+            vector = np.zeros(n_problems(data.survey.classes) * (data.survey.n_features + 1))
         lowest, waited = np.inf, 0
         for epoch in range(first, first + self.n_epochs):
             vector = learning.round(vector, lambda answer: answer.loss / size, epoch).vector
