@@ -69,7 +69,7 @@ def test_any_partial_fit(data: ShardedDataset, tmp_path: Path, inline: wrenml.Ex
 def test_a_shard_of_one_class(tmp_path: Path, inline: wrenml.Executor) -> None:
     order = np.argsort(Y, kind="stable")
     data = ShardedDataset.from_arrays(X[order], Y[order], url=tmp_path, rows_per_shard=60)
-    for model in (ParallelPerceptron(random_state=0), ParallelPartialFit(SGDClassifier(), random_state=0)):
+    for model in (ParallelPerceptron(n_epochs=1, random_state=0), ParallelPartialFit(SGDClassifier(), random_state=0)):
         assert model.set_params(executor=inline).fit(data).classes_.tolist() == list(range(10))
 
 

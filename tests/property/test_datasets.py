@@ -34,7 +34,7 @@ def place() -> Iterator[str]:
 
 
 @given(data=st.data(), rows=st.integers(1, 13), dense=st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_arrays_come_back(data: st.DataObject, rows: int, dense: bool) -> None:  # noqa: FBT001  # drawn
     shape = data.draw(shapes)
     kinds = dtypes if dense else st.sampled_from(["f4", "f8", "i8"])
@@ -61,7 +61,7 @@ def test_lines_come_back(lines: list[str], size: int) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_parts_are_all_rows_once(data: st.DataObject) -> None:
     sizes = data.draw(st.lists(st.integers(1, 20), min_size=1, max_size=5))
     shares = data.draw(st.lists(st.sampled_from([1, 2, 3, 5]), min_size=1, max_size=4))
@@ -98,7 +98,7 @@ def lines(draw: st.DrawFn) -> str:
         {}, optional={"n_features": st.integers(8, 11), "zero_based": st.sampled_from([True, False, "auto"])}
     ),
 )
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_libsvm_is_read_as_by_scikit_learn(text: str, ending: str, rows: int, known: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder, place() as url:
         path = Path(folder, "rows.svm")
