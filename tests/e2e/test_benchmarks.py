@@ -26,6 +26,7 @@ def test_every_row_of_the_design_is_there() -> None:
         "killed",
         "learning",
         "learning_cloud",
+        "linear",
         "map",
         "memory",
         "million",
