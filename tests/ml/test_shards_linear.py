@@ -446,7 +446,7 @@ class TestScikitLearnsChecks:
     @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
     @pytest.mark.parametrize("model", [LogisticRegression(), LinearSVC()], ids=lambda model: type(model).__name__)
     def test_full_batches(self, model: Any, inline: wrenml.Executor) -> None:
-        assert len(check_estimator(model.set_params(executor=inline), on_skip=None)) > 40
+        assert len(check_estimator(model.set_params(executor=inline, n_shards=2), on_skip=None)) > 40
 
     def test_sgd(self, inline: wrenml.Executor) -> None:
         few = "it sets max_iter=1000; below, with as many epochs"
