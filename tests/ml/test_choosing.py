@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sklearn.svm import SVC
 
+from wrenml import local_executor
 from wrenml.errors import ConfigError
 from wrenml.ml.backtest import Naive, backtest
 from wrenml.ml.linear_model import ParallelPerceptron
@@ -28,3 +29,11 @@ USES: dict[str, Callable[[Any], object]] = {
 def test_what_is_no_executor_is_said_to_be_none(use: str) -> None:
     with pytest.raises(ConfigError, match=r"'local' is no wrenml executor; make one with wrenml.local_executor\(\)"):
         USES[use]("local")
+
+
+def test_within_a_call_learning_stays_there_and_says_nothing() -> None:
+    with local_executor(workers=1) as executor:
+        futures = executor.map(lambda rows: ParallelPerceptron(n_shards=2).fit(rows, Y).classes_.tolist(), [X])
+
+        assert futures.results(timeout=60) == [[0, 1]]
+        assert futures.logs(0) == ""

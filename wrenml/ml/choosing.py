@@ -5,6 +5,7 @@ from __future__ import annotations
 import wrenml
 from wrenml.errors import ConfigError
 from wrenml.executor import Executor
+from wrenml.worker.context import current
 
 __all__ = ["checked", "chosen"]
 
@@ -12,11 +13,16 @@ __all__ = ["checked", "chosen"]
 def chosen(executor: Executor | None) -> Executor:
     """Return the executor that was given, or `wrenml.default_executor()`.
 
+    Within a call that is an inline one, and nothing is said about that: an estimator that a search fits is meant to
+    learn where it is.
+
     Raises
     ------
     ConfigError
         If something else was given.
     """
+    if executor is None and current() is not None:
+        return wrenml.inline_executor()
     return checked(executor) or wrenml.default_executor()
 
 
