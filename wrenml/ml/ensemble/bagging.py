@@ -7,7 +7,8 @@ from typing import Any, Self
 import sklearn.ensemble as theirs
 from joblib import parallel_config
 
-from wrenml.ml.ensemble.workers import DividedBackend, with_executor
+from wrenml.ml.ensemble.workers import DividedBackend
+from wrenml.ml.signatures import with_parameters
 
 __all__ = ["Bagging", "BaggingClassifier", "BaggingRegressor"]
 
@@ -46,7 +47,7 @@ class Bagging:
             return super().fit(X, y, sample_weight=sample_weight, **fit_params)  # type: ignore[misc,no-any-return]
 
 
-@with_executor
+@with_parameters(executor=None)
 class BaggingClassifier(Bagging, theirs.BaggingClassifier):  # type: ignore[misc]  # scikit-learn has no types
     """scikit-learn's `BaggingClassifier`, whose estimators are fitted by the workers of an executor.
 
@@ -64,7 +65,7 @@ class BaggingClassifier(Bagging, theirs.BaggingClassifier):  # type: ignore[misc
     """
 
 
-@with_executor
+@with_parameters(executor=None)
 class BaggingRegressor(Bagging, theirs.BaggingRegressor):  # type: ignore[misc]
     """scikit-learn's `BaggingRegressor`, whose estimators are fitted by the workers of an executor.
 

@@ -10,8 +10,8 @@ from joblib import parallel_config
 from sklearn.base import clone
 
 from wrenml.ml.ensemble.growing import grown
-from wrenml.ml.ensemble.workers import with_executor
 from wrenml.ml.parallel import WrenmlBackend
+from wrenml.ml.signatures import with_parameters
 
 __all__ = ["ExtraTreesClassifier", "ExtraTreesRegressor", "Forest", "RandomForestClassifier", "RandomForestRegressor"]
 
@@ -78,7 +78,7 @@ class Forest:
         return self
 
 
-@with_executor
+@with_parameters(executor=None)
 class RandomForestClassifier(Forest, theirs.RandomForestClassifier):  # type: ignore[misc]  # scikit-learn has no types
     """scikit-learn's `RandomForestClassifier`, whose trees are grown by the workers of an executor.
 
@@ -96,7 +96,7 @@ class RandomForestClassifier(Forest, theirs.RandomForestClassifier):  # type: ig
     """
 
 
-@with_executor
+@with_parameters(executor=None)
 class RandomForestRegressor(Forest, theirs.RandomForestRegressor):  # type: ignore[misc]
     """scikit-learn's `RandomForestRegressor`, whose trees are grown by the workers of an executor.
 
@@ -107,7 +107,7 @@ class RandomForestRegressor(Forest, theirs.RandomForestRegressor):  # type: igno
     """
 
 
-@with_executor
+@with_parameters(executor=None)
 class ExtraTreesClassifier(Forest, theirs.ExtraTreesClassifier):  # type: ignore[misc]
     """scikit-learn's `ExtraTreesClassifier`, whose trees are grown by the workers of an executor.
 
@@ -118,7 +118,7 @@ class ExtraTreesClassifier(Forest, theirs.ExtraTreesClassifier):  # type: ignore
     """
 
 
-@with_executor
+@with_parameters(executor=None)
 class ExtraTreesRegressor(Forest, theirs.ExtraTreesRegressor):  # type: ignore[misc]
     """scikit-learn's `ExtraTreesRegressor`, whose trees are grown by the workers of an executor.
 

@@ -1,44 +1,15 @@
-"""What makes ensembles of scikit-learn ours: the parameter `executor`, and joblib's side of bagging."""
+"""joblib's side of bagging."""
 
 from __future__ import annotations
 
-from functools import wraps
-from inspect import Parameter, signature
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from wrenml.executor import Executor
 from wrenml.ml.parallel import WrenmlBackend
 
-__all__ = ["DividedBackend", "with_executor"]
-
-Kind = TypeVar("Kind", bound=type)
+__all__ = ["DividedBackend"]
 
 _PARTS: Final = 8  # of the work of each worker
-
-
-def with_executor(kind: Kind) -> Kind:
-    """Give a class that inherits from an estimator of scikit-learn one more parameter, `executor`.
-
-    The others, their order and their defaults are those of the scikit-learn that is installed.
-
-    Parameters
-    ----------
-    kind : type
-        Inherits its `__init__`.
-    """
-    theirs: Any = kind.__init__  # type: ignore[misc]  # of a class whose parents are known
-    own = signature(theirs)
-
-    @wraps(theirs)
-    def init(self: Any, *args: Any, executor: Executor | None = None, **params: Any) -> None:
-        theirs(self, *args, **params)
-        self.executor = executor
-
-    ours = Parameter("executor", Parameter.KEYWORD_ONLY, default=None, annotation="Executor | None")
-    # scikit-learn asks the signature which parameters there are.
-    init.__signature__ = own.replace(parameters=[*own.parameters.values(), ours])  # type: ignore[attr-defined]
-    kind.__init__ = init  # type: ignore[misc]
-    return kind
 
 
 class DividedBackend(WrenmlBackend):

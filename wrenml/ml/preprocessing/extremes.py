@@ -10,10 +10,12 @@ import sklearn.preprocessing as theirs
 
 from wrenml.executor import Executor
 from wrenml.ml.preprocessing.parts import DEFAULT_SHARDS, learned, plain, written
+from wrenml.ml.signatures import with_parameters
 
 __all__ = ["MaxAbsScaler", "MinMaxScaler"]
 
 
+@with_parameters(n_shards=DEFAULT_SHARDS, executor=None)
 class MinMaxScaler(theirs.MinMaxScaler):  # type: ignore[misc]  # scikit-learn has no types
     """scikit-learn's `MinMaxScaler`, whose bounds are found by the workers of an executor, shard by shard.
 
@@ -33,19 +35,6 @@ class MinMaxScaler(theirs.MinMaxScaler):  # type: ignore[misc]  # scikit-learn h
     data_min_, data_max_, data_range_, min_, scale_, n_samples_seen_, n_features_in_
         As in scikit-learn.
     """
-
-    def __init__(
-        self,
-        feature_range: tuple[float, float] = (0, 1),
-        *,
-        copy: bool = True,
-        clip: bool = False,
-        n_shards: int = DEFAULT_SHARDS,
-        executor: Executor | None = None,
-    ) -> None:
-        super().__init__(feature_range, copy=copy, clip=clip)
-        self.n_shards = n_shards
-        self.executor = executor
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's
         """Find the bounds of all columns.

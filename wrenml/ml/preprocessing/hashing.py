@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -11,14 +11,15 @@ import sklearn.feature_extraction as theirs
 from scipy import sparse
 from sklearn.utils import check_array
 
-from wrenml.executor import Executor
 from wrenml.ml.model_selection.engine import planned, run
 from wrenml.ml.preprocessing.parts import DEFAULT_SHARDS, plain, slices
+from wrenml.ml.signatures import with_parameters
 from wrenml.ml.text.documents import over_shards, stacked
 
 __all__ = ["FeatureHasher"]
 
 
+@with_parameters(columns=None, n_shards=DEFAULT_SHARDS, executor=None)
 class FeatureHasher(theirs.FeatureHasher):  # type: ignore[misc]  # scikit-learn has no types
     """scikit-learn's `FeatureHasher`, whose samples are hashed by the workers of an executor; also for columns.
 
@@ -36,22 +37,6 @@ class FeatureHasher(theirs.FeatureHasher):  # type: ignore[misc]  # scikit-learn
     others
         As in scikit-learn.
     """
-
-    def __init__(
-        self,
-        n_features: int = 2**20,
-        *,
-        input_type: str = "dict",
-        dtype: Any = np.float64,
-        alternate_sign: bool = True,
-        columns: Sequence[int] | None = None,
-        n_shards: int = DEFAULT_SHARDS,
-        executor: Executor | None = None,
-    ) -> None:
-        super().__init__(n_features, input_type=input_type, dtype=dtype, alternate_sign=alternate_sign)
-        self.columns = columns
-        self.n_shards = n_shards
-        self.executor = executor
 
     def transform(self, raw_X: Any, *, url: Any = None, overwrite: bool = False) -> Any:
         """Hash samples.

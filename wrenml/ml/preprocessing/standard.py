@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 import sklearn.preprocessing as theirs
 
-from wrenml.executor import Executor
 from wrenml.ml.preprocessing.parts import DEFAULT_SHARDS, learned, written
+from wrenml.ml.signatures import with_parameters
 
 __all__ = ["StandardScaler"]
 
@@ -17,6 +17,7 @@ Moments = tuple[Any, Any, Any]
 """How many values columns have, their means and variances; each an ndarray of shape (n_features,), or None."""
 
 
+@with_parameters(n_shards=DEFAULT_SHARDS, executor=None)
 class StandardScaler(theirs.StandardScaler):  # type: ignore[misc]  # scikit-learn has no types
     """scikit-learn's `StandardScaler`, whose moments are found by the workers of an executor, shard by shard.
 
@@ -38,19 +39,6 @@ class StandardScaler(theirs.StandardScaler):  # type: ignore[misc]  # scikit-lea
     mean_, var_, scale_, n_samples_seen_, n_features_in_
         As in scikit-learn.
     """
-
-    def __init__(
-        self,
-        *,
-        copy: bool = True,
-        with_mean: bool = True,
-        with_std: bool = True,
-        n_shards: int = DEFAULT_SHARDS,
-        executor: Executor | None = None,
-    ) -> None:
-        super().__init__(copy=copy, with_mean=with_mean, with_std=with_std)
-        self.n_shards = n_shards
-        self.executor = executor
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002  # scikit-learn's
         """Find means and variances of all columns.
