@@ -20,12 +20,13 @@ import sklearn.feature_extraction.text as theirs
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from wrenml.executor import Executor
+from wrenml.ml.signatures import with_parameters
 from wrenml.ml.text.documents import DEFAULT_SHARDS, documents_of, over_shards, plain_parameters, stacked
 
 __all__ = ["CountVectorizer"]
 
 
+@with_parameters(n_shards=DEFAULT_SHARDS, executor=None)
 class CountVectorizer(theirs.CountVectorizer):  # type: ignore[misc]  # scikit-learn has no types
     """scikit-learn's `CountVectorizer`, whose documents are read by the workers of an executor.
 
@@ -47,51 +48,6 @@ class CountVectorizer(theirs.CountVectorizer):  # type: ignore[misc]  # scikit-l
     """
 
     vocabulary_: dict[Any, int]
-
-    def __init__(  # noqa: PLR0913  # scikit-learn's signature
-        self,
-        *,
-        input: str = "content",  # noqa: A002  # scikit-learn's name
-        encoding: str = "utf-8",
-        decode_error: str = "strict",
-        strip_accents: Any = None,
-        lowercase: bool = True,
-        preprocessor: Any = None,
-        tokenizer: Any = None,
-        stop_words: Any = None,
-        token_pattern: str | None = r"(?u)\b\w\w+\b",  # noqa: S107  # no password
-        ngram_range: tuple[int, int] = (1, 1),
-        analyzer: Any = "word",
-        max_df: float = 1.0,
-        min_df: float = 1,
-        max_features: int | None = None,
-        vocabulary: Any = None,
-        binary: bool = False,
-        dtype: Any = np.int64,
-        n_shards: int = DEFAULT_SHARDS,
-        executor: Executor | None = None,
-    ) -> None:
-        super().__init__(
-            input=input,
-            encoding=encoding,
-            decode_error=decode_error,
-            strip_accents=strip_accents,
-            lowercase=lowercase,
-            preprocessor=preprocessor,
-            tokenizer=tokenizer,
-            stop_words=stop_words,
-            token_pattern=token_pattern,
-            ngram_range=ngram_range,
-            analyzer=analyzer,
-            max_df=max_df,
-            min_df=min_df,
-            max_features=max_features,
-            vocabulary=vocabulary,
-            binary=binary,
-            dtype=dtype,
-        )
-        self.n_shards = n_shards
-        self.executor = executor
 
     def fit(self, raw_documents: Iterable[Any], y: Any = None) -> Self:
         """Learn the terms of documents; see `fit_transform`."""

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import sklearn.feature_extraction.text as theirs
 
-from wrenml.executor import Executor
+from wrenml.ml.signatures import with_parameters
 from wrenml.ml.text.documents import DEFAULT_SHARDS, documents_of, over_shards, plain_parameters, stacked
 
 __all__ = ["HashingVectorizer", "hashed"]
 
 
+@with_parameters(n_shards=DEFAULT_SHARDS, executor=None)
 class HashingVectorizer(theirs.HashingVectorizer):  # type: ignore[misc]  # scikit-learn has no types
     """scikit-learn's `HashingVectorizer`, whose documents are read by the workers of an executor.
 
@@ -27,49 +27,6 @@ class HashingVectorizer(theirs.HashingVectorizer):  # type: ignore[misc]  # scik
     others
         As in scikit-learn.
     """
-
-    def __init__(  # noqa: PLR0913  # scikit-learn's signature
-        self,
-        *,
-        input: str = "content",  # noqa: A002  # scikit-learn's name
-        encoding: str = "utf-8",
-        decode_error: str = "strict",
-        strip_accents: Any = None,
-        lowercase: bool = True,
-        preprocessor: Any = None,
-        tokenizer: Any = None,
-        stop_words: Any = None,
-        token_pattern: str | None = r"(?u)\b\w\w+\b",  # noqa: S107  # no password
-        ngram_range: tuple[int, int] = (1, 1),
-        analyzer: Any = "word",
-        n_features: int = 2**20,
-        binary: bool = False,
-        norm: str | None = "l2",
-        alternate_sign: bool = True,
-        dtype: Any = np.float64,
-        n_shards: int = DEFAULT_SHARDS,
-        executor: Executor | None = None,
-    ) -> None:
-        super().__init__(
-            input=input,
-            encoding=encoding,
-            decode_error=decode_error,
-            strip_accents=strip_accents,
-            lowercase=lowercase,
-            preprocessor=preprocessor,
-            tokenizer=tokenizer,
-            stop_words=stop_words,
-            token_pattern=token_pattern,
-            ngram_range=ngram_range,
-            analyzer=analyzer,
-            n_features=n_features,
-            binary=binary,
-            norm=norm,
-            alternate_sign=alternate_sign,
-            dtype=dtype,
-        )
-        self.n_shards = n_shards
-        self.executor = executor
 
     def transform(self, X: Iterable[Any]) -> Any:
         """Return the documents' hashed terms.

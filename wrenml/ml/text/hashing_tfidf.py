@@ -10,14 +10,15 @@ import numpy as np
 import sklearn.feature_extraction.text as theirs
 from scipy import sparse
 
-from wrenml.executor import Executor
-from wrenml.ml.text.documents import DEFAULT_SHARDS, documents_of, over_shards, plain_parameters, stacked
+from wrenml.ml.signatures import with_parameters
+from wrenml.ml.text.documents import documents_of, over_shards, plain_parameters, stacked
 from wrenml.ml.text.hashing import HashingVectorizer, hashed
 from wrenml.ml.text.weighing import Weighing, without_weighing
 
 __all__ = ["HashingTfidfVectorizer"]
 
 
+@with_parameters({"alternate_sign": False}, use_idf=True, smooth_idf=True, sublinear_tf=False)
 class HashingTfidfVectorizer(Weighing, HashingVectorizer):
     """Hashed terms weighed by inverse document frequencies, with documents read by the workers of an executor.
 
@@ -45,54 +46,6 @@ class HashingTfidfVectorizer(Weighing, HashingVectorizer):
     n_documents_ : int
         How many documents were learned.
     """
-
-    def __init__(  # noqa: PLR0913  # scikit-learn's signature
-        self,
-        *,
-        input: str = "content",  # noqa: A002  # scikit-learn's name
-        encoding: str = "utf-8",
-        decode_error: str = "strict",
-        strip_accents: Any = None,
-        lowercase: bool = True,
-        preprocessor: Any = None,
-        tokenizer: Any = None,
-        stop_words: Any = None,
-        token_pattern: str | None = r"(?u)\b\w\w+\b",  # noqa: S107  # no password
-        ngram_range: tuple[int, int] = (1, 1),
-        analyzer: Any = "word",
-        n_features: int = 2**20,
-        binary: bool = False,
-        dtype: Any = np.float64,
-        norm: str | None = "l2",
-        use_idf: bool = True,
-        smooth_idf: bool = True,
-        sublinear_tf: bool = False,
-        n_shards: int = DEFAULT_SHARDS,
-        executor: Executor | None = None,
-    ) -> None:
-        super().__init__(
-            input=input,
-            encoding=encoding,
-            decode_error=decode_error,
-            strip_accents=strip_accents,
-            lowercase=lowercase,
-            preprocessor=preprocessor,
-            tokenizer=tokenizer,
-            stop_words=stop_words,
-            token_pattern=token_pattern,
-            ngram_range=ngram_range,
-            analyzer=analyzer,
-            n_features=n_features,
-            binary=binary,
-            norm=norm,
-            alternate_sign=False,
-            dtype=dtype,
-            n_shards=n_shards,
-            executor=executor,
-        )
-        self.use_idf = use_idf
-        self.smooth_idf = smooth_idf
-        self.sublinear_tf = sublinear_tf
 
     def fit(self, X: Iterable[Any], y: Any = None) -> Self:
         """Learn the document frequencies of documents; see `fit_transform`."""
