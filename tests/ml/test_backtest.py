@@ -14,7 +14,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import boto3
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +22,7 @@ from sklearn.metrics import mean_absolute_error, mean_pinball_loss, root_mean_sq
 
 import wrenml
 from tests.support.forecasters import Counts, LeastSquares, Nosy, Waits, dies, fails_in_the_north, warns, weekday
+from tests.support.mocked import stored
 from wrenml.errors import ConfigError
 from wrenml.ml.backtest import (
     BacktestResult,
@@ -192,9 +192,7 @@ class TestSameEverywhere:
         with wrenml.default_executor() as executor:
             result = backtest({"naive": Naive()}, {"long": series}, 7, 6, executor=executor, pack=1)
             assert [each.forecast[0] for each in result] == [series[each.known - 1] for each in result]
-        pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=wrenml_aws.bucket)
-        stored = sum(entry["Size"] for page in pages for entry in page.get("Contents", ()))
-        assert series.nbytes <= stored < 1.2 * series.nbytes
+        assert series.nbytes <= stored(wrenml_aws) < 1.2 * series.nbytes
 
 
 def first_of(order: list[tuple[Any, ...]]) -> Callable[[Record], int]:

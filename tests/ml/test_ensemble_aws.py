@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 import sklearn.ensemble as theirs
@@ -13,6 +11,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 import wrenml
 import wrenml.ml.ensemble as ours
+from tests.support.mocked import stored
 from wrenml.testing.mocked import MockedAWS
 
 pytestmark = pytest.mark.slow
@@ -20,24 +19,6 @@ pytestmark = pytest.mark.slow
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6000, 40)).astype(np.float32)  # 1 MB, as trees want it
 Y = (X[:, 0] + RNG.normal(size=len(X)) > 0).astype(int)
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[MockedAWS]:
-    with MockedAWS(environments=2) as aws:
-        yield aws
-
-
-@pytest.fixture(scope="module")
-def executor(aws: MockedAWS) -> Iterator[wrenml.Executor]:
-    with aws.executor() as executor:
-        yield executor
-        executor.shutdown(cancel_futures=True)
-
-
-def stored(aws: MockedAWS, prefix: str = "") -> int:
-    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=aws.bucket, Prefix=prefix)
-    return sum(entry["Size"] for page in pages for entry in page.get("Contents", ()))
 
 
 @pytest.mark.parametrize("name", ["RandomForestClassifier", "ExtraTreesRegressor", "BaggingClassifier"])

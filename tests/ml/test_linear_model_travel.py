@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 import sklearn.feature_extraction.text
@@ -13,6 +11,7 @@ from sklearn.base import clone
 from sklearn.linear_model import SGDClassifier
 
 import wrenml
+from tests.support.mocked import stored
 from wrenml.ml.linear_model import ParallelPartialFit, ParallelPerceptron
 from wrenml.ml.text import TfidfVectorizer
 from wrenml.testing.mocked import MockedAWS
@@ -23,24 +22,6 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6000, 40))  # 1.9 MB
 Y = (X[:, 0] + RNG.normal(size=len(X)) > 0).astype(int)
 SHARDS = 3
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[MockedAWS]:
-    with MockedAWS(environments=2) as aws:
-        yield aws
-
-
-@pytest.fixture(scope="module")
-def executor(aws: MockedAWS) -> Iterator[wrenml.Executor]:
-    with aws.executor() as executor:
-        yield executor
-        executor.shutdown(cancel_futures=True)
-
-
-def stored(aws: MockedAWS, prefix: str = "") -> int:
-    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=aws.bucket, Prefix=prefix)
-    return sum(entry["Size"] for page in pages for entry in page.get("Contents", ()))
 
 
 def learned(executor: wrenml.Executor, **more: Any) -> ParallelPerceptron:

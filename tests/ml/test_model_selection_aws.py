@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import boto3
 import numpy as np
 import pytest
 import sklearn.model_selection
@@ -12,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import wrenml.ml.model_selection as ours
+from tests.support.mocked import stored
 from wrenml import default_executor
 from wrenml.testing.mocked import MockedAWS
 
@@ -25,11 +25,6 @@ X, Y = load_iris(return_X_y=True)
 def aws(wrenml_aws_module: MockedAWS) -> MockedAWS:
     wrenml_aws_module.reset_requests()
     return wrenml_aws_module
-
-
-def stored(aws: MockedAWS) -> int:
-    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=aws.bucket, Prefix="blobs/")
-    return sum(entry["Size"] for page in pages for entry in page.get("Contents", ()))
 
 
 def test_a_grid_of_short_fits_is_a_few_invocations(aws: MockedAWS) -> None:
@@ -52,12 +47,12 @@ def test_a_second_fit_stores_next_to_nothing(aws: MockedAWS) -> None:
     model = make_pipeline(StandardScaler(), DecisionTreeClassifier(random_state=0))
     search = ours.GridSearchCV(model, {"decisiontreeclassifier__max_depth": [1, 2, 3]}, cv=2, refit=False)
     search.set_params(executor=default_executor())
-    empty = stored(aws)
+    empty = stored(aws, "blobs/")
     first = search.fit(data, target).cv_results_["mean_test_score"]
-    once = stored(aws)
+    once = stored(aws, "blobs/")
     second = search.fit(data.copy(), target.copy()).cv_results_["mean_test_score"]
     assert data.nbytes <= once - empty < 1.2 * data.nbytes
-    assert stored(aws) - once < 100_000
+    assert stored(aws, "blobs/") - once < 100_000
     np.testing.assert_array_equal(first, second)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 import wrenml
+from tests.support.mocked import stored
 from wrenml.ml.linear_model import LogisticRegression, ParallelSGDClassifier
 from wrenml.ml.linear_model.shards import Shard, Stored, cut
 from wrenml.testing.mocked import MockedAWS
@@ -29,27 +28,9 @@ SGD = ParallelSGDClassifier(n_shards=SHARDS, n_epochs=ROUNDS, tol=None, shuffle=
 models = pytest.mark.parametrize("model", [LOGISTIC, SGD], ids=["logistic", "sgd"])
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[MockedAWS]:
-    with MockedAWS(environments=2) as aws:
-        yield aws
-
-
-@pytest.fixture(scope="module")
-def executor(aws: MockedAWS) -> Iterator[wrenml.Executor]:
-    with aws.executor() as executor:
-        yield executor
-        executor.shutdown(cancel_futures=True)
-
-
 def same(found: Any, expected: Any) -> None:
     np.testing.assert_array_equal(found.coef_, expected.coef_)
     np.testing.assert_array_equal(found.intercept_, expected.intercept_)
-
-
-def stored(aws: MockedAWS) -> int:
-    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=aws.bucket)
-    return sum(entry["Size"] for page in pages for entry in page.get("Contents", ()))
 
 
 @models

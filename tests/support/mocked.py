@@ -43,5 +43,11 @@ def records(aws: MockedAWS) -> dict[str, Any]:
     return {key: json.load(client.get_object(Bucket=aws.failures, Key=key)["Body"]) for key in keys}
 
 
+def stored(aws: MockedAWS, prefix: str = "") -> int:
+    """How many bytes are in the bucket, of objects whose keys start so."""
+    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=aws.bucket, Prefix=prefix)
+    return sum(entry["Size"] for page in pages for entry in page.get("Contents", ()))
+
+
 def process_id(_: object) -> int:
     return os.getpid()

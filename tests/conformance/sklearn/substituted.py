@@ -5,8 +5,6 @@ The names are replaced in scikit-learn's modules before its test modules import 
 
 from __future__ import annotations
 
-import contextlib
-
 import pytest
 import sklearn.experimental.enable_halving_search_cv  # there are such classes only then
 import sklearn.model_selection
@@ -14,8 +12,8 @@ import sklearn.model_selection._search
 import sklearn.model_selection._search_successive_halving
 import sklearn.model_selection._validation
 
-import wrenml
 import wrenml.ml.model_selection as ours
+from tests.conformance.sklearn.replacing import Replaced
 
 _REGISTRY = "asserts on a registry in the tests' own process of estimators and scorers, which work in another"
 
@@ -28,31 +26,12 @@ EXCLUDED = {
     "test_validation_functions_routing": _REGISTRY,
 }
 
-_stack = contextlib.ExitStack()
 
-
-def pytest_configure() -> None:
-    executor = _stack.enter_context(wrenml.local_executor(workers=2))
-    # What is not given an executor takes the default one: here the same for all tests.
-    wrenml.default_executor = lambda: executor  # type: ignore[assignment,misc]
+def pytest_configure(config: pytest.Config) -> None:
     modules = (
         sklearn.model_selection,
         sklearn.model_selection._search,  # noqa: SLF001  # where the tests import them from
         sklearn.model_selection._search_successive_halving,  # noqa: SLF001
         sklearn.model_selection._validation,  # noqa: SLF001
     )
-    for name in ours.__all__:
-        for module in modules:
-            if hasattr(module, name):
-                setattr(module, name, getattr(ours, name))
-
-
-def pytest_unconfigure() -> None:
-    _stack.close()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        reason = EXCLUDED.get(item.name.partition("[")[0])
-        if reason is not None:
-            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+    config.pluginmanager.register(Replaced(ours, modules, EXCLUDED))
