@@ -17,9 +17,10 @@ from sklearn.utils import check_random_state
 
 from wrenml.ml.ensemble.drawing import SEEDS
 from wrenml.ml.ensemble.merging import merge_forests, merged
-from wrenml.ml.ensemble.shards import check_width, loaded, parts_of
+from wrenml.ml.ensemble.shards import loaded, parts_of
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.engine import planned, run
+from wrenml.ml.shards import common_width
 
 __all__ = ["grown"]
 
@@ -84,6 +85,5 @@ def _task(forest: Any) -> _Growing:
 
 
 def _merged(forests: list[Any]) -> dict[str, Any]:
-    for number, forest in enumerate(forests):
-        check_width(number, forest.n_features_in_, forests[0].n_features_in_)
+    common_width([forest.n_features_in_ for forest in forests])
     return merged(forests)

@@ -18,8 +18,9 @@ import numpy as np
 from sklearn.utils import check_array, check_consistent_length
 
 from wrenml.ml.ensemble.drawing import Drawing, seeded
-from wrenml.ml.ensemble.shards import check_width, loaded
+from wrenml.ml.ensemble.shards import loaded
 from wrenml.ml.model_selection.engine import Plan, run
+from wrenml.ml.shards import check_width
 
 Found = tuple[tuple[int, int], Any]
 """The shape of the rows that patches were drawn from, and a fitted estimator."""

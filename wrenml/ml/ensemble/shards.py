@@ -8,8 +8,9 @@ from typing import Any
 
 from wrenml.executor import Executor
 from wrenml.ml.model_selection.content import as_content
+from wrenml.ml.shards import check_some, in_shard, taken
 
-__all__ = ["check_width", "loaded", "parts_of"]
+__all__ = ["loaded", "parts_of"]
 
 
 def parts_of(shards: Iterable[Any], executor: Executor) -> list[Any]:
@@ -36,8 +37,7 @@ def parts_of(shards: Iterable[Any], executor: Executor) -> list[Any]:
             parts.append(executor.put(tuple(map(as_content, shard))))
         else:
             raise ValueError(f"shard {number} is {type(shard).__name__}: give (X, y) or (X, y, sample_weight)")
-    if not parts:
-        raise ValueError("there are no shards: give at least one")
+    check_some(parts)
     return parts
 
 
@@ -50,16 +50,8 @@ def loaded(number: int, part: Any) -> Iterator[tuple[Any, Any, Any]]:
     ValueError
         If there are no labels; or what the context raises, with the number before it.
     """
-    X, y, *rest = part.load() if hasattr(part, "load") else part
-    try:
+    X, y, *rest = taken(part)
+    with in_shard(number):
         if y is None:
-            raise ValueError("its rows have no labels")  # noqa: TRY301  # it is said which shard that is, too
+            raise ValueError("its rows have no labels")
         yield X, y, rest[0] if rest else None
-    except ValueError as error:
-        raise ValueError(f"shard {number}: {error}") from error
-
-
-def check_width(number: int, width: int, first: int) -> None:
-    """Refuse a shard with other features than the first, which is said with its number."""
-    if width != first:
-        raise ValueError(f"shard {number}: X has {width} features, but shard 0 has {first} features")

@@ -21,6 +21,7 @@ from sklearn.utils.validation import validate_data
 from wrenml.ml.linear_model.settings import check_number
 from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked, checked_weights, cut, read, weighted
 from wrenml.ml.model_selection.engine import Plan, run
+from wrenml.ml.shards import common_width, taken
 
 __all__ = ["Entered", "Survey", "entered", "loaded", "shards_of"]
 
@@ -59,14 +60,7 @@ class Survey:
         ValueError
             If there are none, or one has other features than the first.
         """
-        if not surveys:
-            raise ValueError("there are no shards: give at least one")
-        width = surveys[0].n_features
-        for number, each in enumerate(surveys):
-            if each.n_features != width:
-                raise ValueError(
-                    f"shard {number}: X has {each.n_features} features, but shard 0 has {width} features"
-                )  # fmt: skip
+        width = common_width([each.n_features for each in surveys])
         classes, numbers = np.unique(np.concatenate([each.classes for each in surveys]), return_inverse=True)
         weights = np.bincount(numbers, np.concatenate([each.weights for each in surveys]), len(classes))
         return cls(classes, weights, width)
@@ -200,7 +194,8 @@ def _surveyed(handle: Any, number: int) -> Survey:
 
 def loaded(given: Any) -> Shard:
     """Return a shard in a worker, from what stood for it; that of a handle was checked when it was surveyed."""
-    if isinstance(given, Shard):
-        return given
-    X, y, *rest = given.load()
+    found = taken(given)
+    if isinstance(found, Shard):
+        return found
+    X, y, *rest = found
     return Shard(X, np.asarray(y).reshape(-1), rest[0] if rest else None)

@@ -21,6 +21,7 @@ from wrenml.ml.linear_model.settings import check_choices
 from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, noted, weighted
 from wrenml.ml.linear_model.texts import OF_A_DATASET, features_of, labelled, store
 from wrenml.ml.model_selection.engine import Plan, planned, run
+from wrenml.ml.shards import in_shard
 
 __all__ = ["ParallelPartialFit"]
 
@@ -242,7 +243,7 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
 def _labels_of(classify: bool, needed: bool, handle: Any, number: int) -> Any:  # noqa: FBT001  # of a partial
     """Check a shard, and return its distinct labels if they are classes: in a worker."""
     X, y = handle.load()
-    try:
+    with in_shard(number):
         check_array(X, accept_sparse="csr", dtype=FLOATS, accept_large_sparse=False, input_name="X")
         if needed and not classify:
             check_array(y, ensure_2d=False, dtype=FLOATS, input_name="y")
@@ -250,8 +251,6 @@ def _labels_of(classify: bool, needed: bool, handle: Any, number: int) -> Any:  
             return None
         check_classification_targets(y)
         return np.unique(y)
-    except ValueError as error:
-        raise ValueError(f"shard {number}: {error}") from error
 
 
 def _learned(model: Any, fixed: dict[str, Any], given: Any, number: int) -> Any:

@@ -28,6 +28,7 @@ from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights
 from wrenml.ml.linear_model.stopping import Patience, set_aside
 from wrenml.ml.linear_model.texts import OF_A_DATASET, featured, labelled, read_documents, store
 from wrenml.ml.model_selection.engine import Plan, planned
+from wrenml.ml.shards import check_some
 
 __all__ = ["ParallelPerceptron"]
 
@@ -281,8 +282,7 @@ class ParallelPerceptron(LinearClassifier):
             return shard
 
         stored = store(plan, map(noted, read_documents(self.vectorizer, shards)))
-        if not labels:
-            raise ValueError("there are no shards: give at least one")
+        check_some(labels)
         return stored, np.concatenate(labels)
 
     def _seed(self) -> int:

@@ -14,6 +14,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 
 from wrenml.executor import Executor
+from wrenml.ml.shards import check_width, in_shard
 
 __all__ = ["FLOATS", "Shard", "Stored", "checked", "checked_weights", "cut", "features", "noted", "read", "weighted"]
 
@@ -169,8 +170,7 @@ def read(given: Iterable[Any], rows: Callable[[Any], Any] = features) -> Iterabl
         shard = checked(number, parts, rows)
         seen = shard.X.shape[1], isinstance(shard.y[0], str)
         first = first or seen
-        if seen[0] != first[0]:
-            raise ValueError(f"shard {number}: X has {seen[0]} features, but shard 0 has {first[0]} features")
+        check_width(number, seen[0], first[0])
         if seen[1] != first[1]:
             raise ValueError(f"shard {number}: of its labels and those of shard 0, some are strings and some are not")
         yield shard
@@ -184,15 +184,13 @@ def checked(number: int, parts: Any, rows: Callable[[Any], Any] = features) -> S
     ValueError
         If it is empty or not valid; it names the shard by its number.
     """
-    try:
+    with in_shard(number):
         X, y, *rest = parts
         X = rows(X)
         y = _labels(y)
         check_consistent_length(X, y)
         check_classification_targets(y)
         shard = weighted(Shard(X, y, checked_weights(rest[0] if rest else None, X)))
-    except ValueError as error:
-        raise ValueError(f"shard {number}: {error}") from error
     return shard if not sparse.issparse(shard.X) else Shard(shard.X.tocsr(), shard.y, shard.weights)
 
 

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from wrenml.ml.linear_model.entering import shards_of
 from wrenml.ml.linear_model.shards import FLOATS, checked_weights
 from wrenml.ml.model_selection.engine import planned, run
+from wrenml.ml.shards import check_some, common_width, in_shard
 
 __all__ = ["DEFAULT_SHARDS", "as_theirs", "learned", "plain", "slices", "written"]
 
@@ -92,20 +93,13 @@ def learned(
         raise ValueError("sample_weight= is for rows, not for shards")
     else:
         shards = [(shard if hasattr(shard, "load") else (shard[0], None),) for shard in given]
-    if not shards:
-        raise ValueError("there are no shards: give at least one")
+    check_some(shards)
     plan = planned(ours.executor, "fit", ours, None)
     # One call for each shard: its worker needs that shard only.
     alone = [[number] for number in range(len(shards))]
     items = [(*shard, None if given is None else number) for number, shard in enumerate(shards)]
     found: list[dict[str, Any]] = run(plan, partial(_learned, plain(ours, kind), tuple(names)), items, groups=alone)
-    width = found[0]["n_features_in_"]
-    for number, each in enumerate(found):
-        if each["n_features_in_"] != width:
-            raise ValueError(
-                f"shard {number}: X has {each['n_features_in_']} features, but shard 0 has {width} features"
-            )
-    ours.n_features_in_ = width
+    ours.n_features_in_ = common_width([each["n_features_in_"] for each in found])
     return found
 
 
@@ -120,16 +114,11 @@ def _learned(estimator: Any, names: tuple[str, ...], shard: Any, number: int | N
     """Learn a shard: in a worker."""
     X, weights = (shard.load()[0], None) if hasattr(shard, "load") else shard
     more = {} if weights is None else {"sample_weight": weights}
-    try:
-        with warnings.catch_warnings():
-            # A column that a shard has no values of may have some in others.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            # What a worker was sent is there for its next call as well.
-            fitted = clone(estimator).fit(X, **more)
-    except ValueError as error:
-        if number is None:
-            raise
-        raise ValueError(f"shard {number}: {error}") from error
+    with in_shard(number), warnings.catch_warnings():
+        # A column that a shard has no values of may have some in others.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        # What a worker was sent is there for its next call as well.
+        fitted = clone(estimator).fit(X, **more)
     return {name: getattr(fitted, name) for name in (*names, "n_features_in_")}
 
 

@@ -1,0 +1,69 @@
+"""What is said of shards that users give, in the same words wherever they are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["check_some", "check_width", "common_width", "in_shard", "taken"]
+
+
+def check_some(shards: Sequence[Any]) -> None:
+    """Refuse no shards.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if not shards:
+        raise ValueError("there are no shards: give at least one")
+
+
+def check_width(number: int, width: int, first: int) -> None:
+    """Refuse a shard with other features than the first.
+
+    Raises
+    ------
+    ValueError
+        With the shard's number.
+    """
+    if width != first:
+        raise ValueError(f"shard {number}: X has {width} features, but shard 0 has {first} features")
+
+
+def common_width(widths: Sequence[int]) -> int:
+    """Return how many features all shards have.
+
+    Raises
+    ------
+    ValueError
+        If there are no shards; or one has other features than the first, which is said with its number.
+    """
+    check_some(widths)
+    for number, width in enumerate(widths):
+        check_width(number, width, widths[0])
+    return widths[0]
+
+
+@contextmanager
+def in_shard(number: int | None) -> Iterator[None]:
+    """Say of which shard it is that a `ValueError` speaks; None where rows are no shard of the user's.
+
+    Raises
+    ------
+    ValueError
+        What the context raises, with the number before it.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if number is None:
+            raise
+        raise ValueError(f"shard {number}: {error}") from error
+
+
+def taken(given: Any) -> Any:
+    """Return a shard in a worker: a handle is loaded here, anything else is what was put."""
+    return given.load() if hasattr(given, "load") else given
