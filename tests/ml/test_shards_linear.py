@@ -130,6 +130,22 @@ class TestLogisticRegression:
         with pytest.warns(ConvergenceWarning, match=r"LogisticRegression did not converge in max_iter=3"):
             LogisticRegression(max_iter=3, executor=inline).fit(X, ODD)
 
+    def test_no_lower_loss_is_told(self, inline: wrenml.Executor) -> None:
+        with pytest.warns(ConvergenceWarning, match=r"did not converge \(L-BFGS ended after 0 iterations") as seen:
+            LogisticRegression(executor=inline).fit(X * 1e200, ODD)
+        assert len(seen) == 1
+
+    def test_what_broke_off_begins_anew(self, inline: wrenml.Executor) -> None:
+        def broken(state: LearningState) -> None:
+            raise InterruptedError(state.round.round)
+
+        model = LogisticRegression(warm_start=True, callback=broken, executor=inline)
+        with pytest.raises(InterruptedError):
+            model.fit(X, ODD)
+        with pytest.raises(NotFittedError):
+            model.predict(X)
+        same(model.set_params(callback=None).fit(X, ODD), LogisticRegression(executor=inline).fit(X, ODD))
+
     def test_a_warm_start_is_nearly_there(self, inline: wrenml.Executor) -> None:
         model = LogisticRegression(warm_start=True, executor=inline).fit(X, ODD)
         rounds = len(model.history_)

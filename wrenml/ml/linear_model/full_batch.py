@@ -89,9 +89,13 @@ class FullBatch(LinearClassifier):
             plan, data.shards, task, combine=summed, problems=problems, checkpoint=checkpoint, callback=self.callback
         )
         size = float((data.survey.weights if weights is None else data.survey.weights * weights).sum())
-        self.classes_ = data.survey.classes
         objective = _Objective(learning, problems, size, 1 / (self.C * size), self._penalised_intercept())
-        self._minimise(learning, objective, start)
+        best, iterations = self._minimised(objective, start)
+        coef, intercept = parted(best, problems)
+        self.classes_ = data.survey.classes
+        self.coef_, self.intercept_ = coef.copy(), intercept.copy()
+        self.n_iter_ = int(iterations)
+        self.history_ = learning.history
         return self
 
     def _check_parameters(self) -> None:
@@ -101,25 +105,24 @@ class FullBatch(LinearClassifier):
             if not isinstance(value, int | float | np.number) or not value > 0:
                 raise ValueError(f"{name}={value!r}: give a number above 0")
 
-    def _minimise(self, learning: Learning, objective: _Objective, start: Any) -> None:
+    def _minimised(self, objective: _Objective, start: Any) -> tuple[Any, int]:
         options = {"maxiter": self.max_iter, "maxls": _LINE_SEARCH, "gtol": self.tol, "ftol": _LEAST_DECREASE}
         try:
             found = minimize(objective, start, method="L-BFGS-B", jac=True, options=options)
         except _Stopped:
-            best, iterations = objective.best, objective.evaluations
-        else:
-            best, iterations = found.x, found.nit
-            if found.status == _OUT_OF_ITERATIONS:
-                warnings.warn(
-                    f"{type(self).__name__} did not converge in max_iter={self.max_iter} iterations; scaling the data "
-                    "makes it faster",
-                    ConvergenceWarning,
-                    stacklevel=3,
-                )
-        coef, intercept = parted(best, n_problems(self.classes_))
-        self.coef_, self.intercept_ = coef.copy(), intercept.copy()
-        self.n_iter_ = int(iterations)
-        self.history_ = learning.history
+            return objective.best, objective.evaluations
+        if found.status:
+            where = (
+                f"in max_iter={self.max_iter} iterations"
+                if found.status == _OUT_OF_ITERATIONS
+                else f"(L-BFGS ended after {found.nit} iterations: {found.message.strip()})"
+            )
+            warnings.warn(
+                f"{type(self).__name__} did not converge {where}; scaling the data makes it faster",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return found.x, found.nit
 
 
 class _Objective:
@@ -157,7 +160,7 @@ class _Objective:
         answer = self._learning.round(vector, lambda answer: answer.loss / self._size + penalty)
         value = self._learning.history[-1].loss
         self.evaluations += 1
-        if value < self._lowest:
+        if self.best is None or value < self._lowest:
             self._lowest, self.best = value, vector.copy()
         if self._learning.stopped:
             raise _Stopped

@@ -108,13 +108,15 @@ class Gradient:
             X = shard.X[rows]
             if X.dtype != np.float64:
                 X = X.astype(np.float64)
-            scores = safe_sparse_dot(X, coef.T, dense_output=True) + intercept
-            losses, slopes = _pointwise(self.loss, scores, numbers[rows], len(self.classes))
-            if weights is not None:
-                losses, slopes = losses * weights[rows], slopes * weights[rows, np.newaxis]
-            total += float(losses.sum())
-            slope_coef += safe_sparse_dot(X.T, slopes, dense_output=True).T
-            slope_intercept += slopes.sum(axis=0)
+            # A step that was too long is taken back; if none is short enough, that is told.
+            with np.errstate(over="ignore", invalid="ignore"):
+                scores = safe_sparse_dot(X, coef.T, dense_output=True) + intercept
+                losses, slopes = _pointwise(self.loss, scores, numbers[rows], len(self.classes))
+                if weights is not None:
+                    losses, slopes = losses * weights[rows], slopes * weights[rows, np.newaxis]
+                total += float(losses.sum())
+                slope_coef += safe_sparse_dot(X.T, slopes, dense_output=True).T
+                slope_intercept += slopes.sum(axis=0)
         if not self.fit_intercept:
             slope_intercept[:] = 0
         return Answer(total, joined(slope_coef, slope_intercept))
