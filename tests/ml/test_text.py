@@ -31,6 +31,7 @@ COUNTS: list[dict[str, Any]] = [
     {"max_features": 50, "min_df": 0.05, "stop_words": "english"},
     {"analyzer": "char_wb", "ngram_range": (2, 3), "binary": True, "dtype": np.float32},
     {"vocabulary": ["money", "free", "meeting"]},
+    {"vocabulary": np.array(["money", "free"])},
     {"lowercase": False, "strip_accents": "unicode", "ngram_range": (1, 2)},
     {"analyzer": str.split},
 ]
@@ -118,6 +119,34 @@ def test_columns_that_no_document_has(inline: wrenml.Executor) -> None:
     np.testing.assert_array_equal(found.idf_, expected[-1].idf_)
 
 
+def test_weights_that_are_given(inline: wrenml.Executor) -> None:
+    found = ours.TfidfVectorizer(vocabulary=["money", "free"], executor=inline)
+    expected = theirs.TfidfVectorizer(vocabulary=["money", "free"])
+    found.idf_ = expected.idf_ = np.array([2.0, 3.0])
+    same(found.transform(TEXTS), expected.transform(TEXTS))
+    with pytest.raises(ValueError, match=r"3 weights.* 2 columns"):
+        found.idf_ = np.ones(3)
+    with pytest.raises(ValueError, match="use_idf=False"):
+        found.set_params(use_idf=False).idf_ = np.ones(2)
+
+
+def test_a_batch_of_a_stream_may_be_empty(inline: wrenml.Executor) -> None:
+    found = ours.HashingTfidfVectorizer(n_features=64, executor=inline)
+    found.partial_fit(TEXTS[:5]).partial_fit([]).partial_fit(TEXTS[5:])
+    assert found.n_documents_ == len(TEXTS)
+    np.testing.assert_array_equal(found.idf_, piped({"n_features": 64}).fit(TEXTS)[-1].idf_)
+    with pytest.raises(ValueError, match="0 sample"):
+        found.transform([])
+
+
+def test_a_batch_under_other_columns_is_refused(inline: wrenml.Executor) -> None:
+    found = ours.HashingTfidfVectorizer(n_features=64, executor=inline).partial_fit(TEXTS[:5])
+    with pytest.raises(ValueError, match="n_features=32, but 64 columns"):
+        found.set_params(n_features=32).partial_fit(TEXTS[5:])
+    assert found.n_documents_ == 5
+    assert found.fit(TEXTS).idf_.shape == (32,)
+
+
 def test_workers_and_pickling_change_nothing(two_workers: wrenml.Executor, inline: wrenml.Executor) -> None:
     found = ours.TfidfVectorizer(min_df=2, executor=two_workers)
     expected = theirs.TfidfVectorizer(min_df=2)
@@ -193,6 +222,8 @@ def test_terms_that_are_not_there(name: str, inline: wrenml.Executor) -> None:
         kind(stop_words="english", executor=inline).fit(["the", "of"])
     with pytest.raises(ValueError, match="empty vocabulary; perhaps"):
         kind(executor=inline).fit([])
+    with pytest.raises(ValueError, match="empty vocabulary passed to fit"):
+        kind(vocabulary={}, executor=inline).fit(["one"])
     with pytest.raises(ValueError, match="After pruning, no terms remain"):
         kind(min_df=3, executor=inline).fit(["one", "two", "three"])
     with pytest.raises(ValueError, match="max_df corresponds to < documents"):

@@ -76,7 +76,8 @@ class CountVectorizer(theirs.CountVectorizer):  # type: ignore[misc]  # scikit-l
         """
         documents = documents_of(self, raw_documents)
         # It checks all parameters, and what it says is about them.
-        plain = theirs.CountVectorizer(**self._parameters(vocabulary=self.vocabulary or ["?"])).fit([])
+        given = ["?"] if self.vocabulary is None else self.vocabulary
+        plain = theirs.CountVectorizer(**self._parameters(vocabulary=given)).fit([])
         self.fixed_vocabulary_ = self.vocabulary is not None
         if self.fixed_vocabulary_:
             self.vocabulary_ = plain.vocabulary_

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import sklearn.feature_extraction.text as theirs
+from scipy import sparse
 
 from wrenml.ml.signatures import with_parameters
 from wrenml.ml.text.documents import DEFAULT_SHARDS, documents_of, over_shards, plain_parameters, stacked
@@ -52,4 +53,7 @@ class HashingVectorizer(theirs.HashingVectorizer):  # type: ignore[misc]  # scik
 
 def hashed(parameters: dict[str, Any], documents: Sequence[Any]) -> Any:
     """Return the hashed terms of documents: in a worker."""
-    return theirs.HashingVectorizer(**parameters).transform(documents)
+    vectorizer = theirs.HashingVectorizer(**parameters)
+    if not documents:  # scikit-learn asks for the first
+        return sparse.csr_matrix((0, vectorizer.n_features), dtype=vectorizer.dtype)
+    return vectorizer.transform(documents)

@@ -70,8 +70,13 @@ class HashingTfidfVectorizer(Weighing, HashingVectorizer):
         Raises
         ------
         ValueError
-            scikit-learn's.
+            scikit-learn's; if `n_features` was another before.
         """
+        known = getattr(self, "document_frequencies_", None)
+        if known is not None and len(known) != self.n_features:
+            raise ValueError(
+                f"n_features={self.n_features}, but {len(known)} columns have been learned: fit() begins anew"
+            )
         for count, columns, frequencies in over_shards(
             self, partial(_surveyed, self._parameters()), documents_of(self, X)
         ):
@@ -99,7 +104,7 @@ class HashingTfidfVectorizer(Weighing, HashingVectorizer):
         ValueError
             scikit-learn's.
         """
-        self._checked()
+        theirs.HashingVectorizer(**self._parameters()).fit([])
         counts = self._counts(X)
         self._forget()
         self._take(counts.shape[0], *np.unique(counts.indices, return_counts=True))
@@ -135,9 +140,8 @@ class HashingTfidfVectorizer(Weighing, HashingVectorizer):
     def _parameters(self) -> dict[str, Any]:
         return {**without_weighing(plain_parameters(self)), "norm": None, "alternate_sign": False}
 
-    def _checked(self) -> dict[str, Any]:
-        theirs.HashingVectorizer(**self._parameters()).fit([])
-        return self._parameters()
+    def _columns(self) -> int:
+        return int(self.n_features)
 
     def _forget(self) -> None:
         for name in ("document_frequencies_", "n_documents_", "transformer_"):

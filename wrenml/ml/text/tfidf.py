@@ -78,5 +78,9 @@ class TfidfVectorizer(Weighing, CountVectorizer):
         self._check_fitted()
         return self._weighed(super().transform(raw_documents))
 
+    def _columns(self) -> int | None:
+        known = getattr(self, "vocabulary_", self.vocabulary)
+        return len(known) if hasattr(known, "__len__") else None
+
     def _parameters(self, **others: Any) -> dict[str, Any]:
         return without_weighing(super()._parameters(**others))

@@ -20,13 +20,35 @@ def without_weighing(parameters: dict[str, Any]) -> dict[str, Any]:
 class Weighing:
     """Weighs counts; its parameters are `TfidfTransformer`'s."""
 
+    use_idf: bool
     transformer_: Any
 
     @property
     def idf_(self) -> Any:
-        """Inverse document frequencies of the columns."""
+        """Inverse document frequencies of the columns. They may be set, too: then nothing need be learned.
+
+        Raises
+        ------
+        ValueError
+            If they are set with ``use_idf=False``, or for another number of columns.
+        """
         self._check_fitted()
         return self.transformer_.idf_
+
+    @idf_.setter
+    def idf_(self, value: Any) -> None:
+        if not self.use_idf:
+            raise ValueError("idf_ cannot be set with use_idf=False: nothing is weighed by it")
+        columns = self._columns()
+        if columns is not None and len(value) != columns:
+            raise ValueError(f"idf_ has {len(value)} weights, and there are {columns} columns: give one for each")
+        transformer = self._transformer()
+        transformer.idf_ = value
+        self.transformer_ = transformer
+
+    def _columns(self) -> int | None:
+        """How many columns there are; None if that is not known yet."""
+        raise NotImplementedError
 
     def _check_fitted(self) -> None:
         check_is_fitted(self, "transformer_", msg="The TF-IDF vectorizer is not fitted")
