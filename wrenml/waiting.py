@@ -57,11 +57,13 @@ def wait(
     -------
     WaitResult
         The futures done and not done, as two lists in the order given.
+
+    Raises
+    ------
+    ConfigError
+        If something else than futures is given, or `return_when` is unknown.
     """
-    waited = list(futures)
-    for one in waited:
-        if not isinstance(one, concurrent.futures.Future):
-            raise ConfigError(f"wait() takes futures, and was given {type(one).__name__}: {one!r:.80}")
+    waited = _listed(futures, "wait")
     if return_when != ALWAYS:
         known = _STANDARD.get(return_when)
         if known is None:
@@ -79,10 +81,13 @@ def as_completed(futures: Iterable[Future[R]], timeout: float | None = None) -> 
 
     Raises
     ------
+    ConfigError
+        If something else than futures is given.
     TimeoutError
         If one has no outcome after `timeout` seconds.
     """
-    return cast("Iterator[Future[R]]", concurrent.futures.as_completed(cast("Any", futures), timeout))
+    waited = cast("Any", _listed(futures, "as_completed"))
+    return cast("Iterator[Future[R]]", concurrent.futures.as_completed(waited, timeout))
 
 
 def get_all_results(futures: Iterable[Future[R]]) -> list[R]:
@@ -90,7 +95,21 @@ def get_all_results(futures: Iterable[Future[R]]) -> list[R]:
 
     Raises
     ------
+    ConfigError
+        If something else than futures is given.
     BaseException
         The first exception, in the order of the futures.
     """
-    return [future.result() for future in futures]
+    return [future.result() for future in _listed(futures, "get_all_results")]
+
+
+def _listed(futures: Iterable[Future[R]], function: str) -> list[Future[R]]:
+    if isinstance(futures, concurrent.futures.Future):
+        raise ConfigError(f"{function}() takes several futures, and was given one: put it into a list")
+    if not isinstance(futures, Iterable):
+        raise ConfigError(f"{function}() takes futures, and was given {type(futures).__name__}: {futures!r:.80}")
+    listed = list(futures)
+    for one in listed:
+        if not isinstance(one, concurrent.futures.Future):
+            raise ConfigError(f"{function}() takes futures, and was given {type(one).__name__}: {one!r:.80}")
+    return listed

@@ -51,10 +51,17 @@ def test_function_and_elements_in_the_wrong_order(executor: wrenml.Executor) -> 
         executor.reduce(anything, total)  # type: ignore[arg-type]
 
 
-def test_waiting_for_what_is_no_future() -> None:
-    numbers: Any = [1]
-    with pytest.raises(ConfigError, match=r"wait\(\) takes futures"):
-        wrenml.wait(numbers)
+def test_waiting_for_what_is_no_future(executor: wrenml.Executor) -> None:
+    functions: list[Any] = [wrenml.wait, wrenml.as_completed, wrenml.get_all_results]
+    one: Any = executor.call_async(abs, -1)
+    for function in functions:
+        name = function.__name__
+        for wrong in ([1], 3, None):
+            with pytest.raises(ConfigError, match=rf"{name}\(\) takes futures"):
+                function(wrong)
+        with pytest.raises(ConfigError, match=rf"{name}\(\) takes several futures.* list"):
+            function(one)
+    assert wrenml.get_all_results([one]) == [1]
 
 
 def test_part_of_a_job_id(executor: wrenml.Executor) -> None:

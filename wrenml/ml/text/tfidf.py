@@ -79,7 +79,7 @@ class TfidfVectorizer(Weighing, CountVectorizer):
         return self._weighed(super().transform(raw_documents))
 
     def _columns(self) -> int | None:
-        known = getattr(self, "vocabulary_", self.vocabulary)
+        known: Any = getattr(self, "vocabulary_", self.vocabulary)
         return len(known) if hasattr(known, "__len__") else None
 
     def _parameters(self, **others: Any) -> dict[str, Any]:
