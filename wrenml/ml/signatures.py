@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, signature
 from typing import Any, Final, TypeVar
 
 __all__ = ["with_parameters"]
@@ -35,32 +35,42 @@ def with_parameters(fixed: Mapping[str, Any] | None = None, /, **more: Any) -> C
 
     def decorated(kind: Kind) -> Kind:
         theirs: Any = kind.__init__  # type: ignore[misc]  # of a class whose parents are known
-        inherited = signature(theirs).parameters
-        own = {name: default for name, default in more.items() if name not in inherited}
-        defaults = {name: default for name, default in more.items() if name in inherited}
+        known = signature(theirs)
+        own = {name: default for name, default in more.items() if name not in known.parameters}
+        changed = {name: default for name, default in more.items() if name in known.parameters}
+        ours = _joined(known, always, changed, own)
 
         @wraps(theirs)
         def init(self: Any, *args: Any, **given: Any) -> None:
-            for name in given:
-                if name not in parameters:
-                    raise TypeError(f"{kind.__name__}.__init__() got an unexpected keyword argument {name!r}")
+            try:
+                ours.bind(self, *args, **given)
+            except TypeError as error:
+                # What is inherited would speak of another class.
+                raise TypeError(f"{kind.__name__}.__init__() {error}") from None
             values = {name: given.pop(name, default) for name, default in own.items()}
-            theirs(self, *args, **(defaults | given | always))
+            theirs(self, *args, **(changed | given | always))
             for name, value in values.items():
                 setattr(self, name, value)
 
-        parameters = {
-            name: each.replace(default=defaults.get(name, each.default))
-            for name, each in inherited.items()
-            if name not in always
-        } | {
-            name: Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=_TYPES.get(name, Parameter.empty))
-            for name, default in own.items()
-        }
         # scikit-learn asks the signature which parameters there are.
-        init.__signature__ = signature(theirs).replace(parameters=list(parameters.values()))  # type: ignore[attr-defined]
+        init.__signature__ = ours  # type: ignore[attr-defined]
         init.__qualname__ = f"{kind.__qualname__}.__init__"
         kind.__init__ = init  # type: ignore[misc]
         return kind
 
     return decorated
+
+
+def _joined(
+    known: Signature, fixed: Mapping[str, Any], changed: Mapping[str, Any], own: Mapping[str, Any]
+) -> Signature:
+    inherited = [
+        each.replace(default=changed.get(name, each.default))
+        for name, each in known.parameters.items()
+        if name not in fixed
+    ]
+    more = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=_TYPES.get(name, Parameter.empty))
+        for name, default in own.items()
+    ]
+    return known.replace(parameters=inherited + more)
