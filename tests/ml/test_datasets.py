@@ -165,6 +165,8 @@ class TestWorkers:
         [
             (lambda X, _: X[:, 0], "features have 1 dimensions"),
             (lambda X, _: X.astype(str), "features are of type <U"),
+            (lambda X, _: sparse.csr_array(X[:, 0]), "features have 1 dimensions: give rows"),
+            (lambda X, y: (X, y, y), r"a tuple of 3: give \(X, y\), or X alone; weights are not kept"),
             (lambda X, y: (X, y[:-1]), "20 rows and 19 labels"),
             (lambda X, _: (X, np.array([{}] * len(X))), "labels are of type object"),
             (lambda X, _: ["a\nb"] * len(X), "line 0 is 'a\\\\nb': give a str without a line break"),
@@ -215,6 +217,9 @@ class TestParts:
     def test_shares(self, data: ShardedDataset) -> None:
         parts = data.split([0.5, 0.2, 0.3], random_state=0)
         assert [part.n_samples for part in parts] == [25, 10, 15]
+        assert [part.digest for part in data.split(np.array([0.5, 0.2, 0.3]), random_state=0)] == [
+            part.digest for part in parts
+        ]
         rows = np.concatenate([part.to_arrays()[0] for part in parts])
         np.testing.assert_array_equal(np.sort(rows[:, 0]), np.sort(X[:, 0]))
 
@@ -364,8 +369,11 @@ class TestLibsvm:
             ShardedDataset.from_libsvm(file, tmp_path / "data", zero_based=False)
 
     def test_what_cannot_be_meant(self, file: Path, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="rows_per_shard=0"):
-            ShardedDataset.from_libsvm(file, tmp_path / "data", rows_per_shard=0)
+        for wrong in ({"rows_per_shard": 0}, {"rows_per_shard": 1.5}, {"n_features": 0}, {"n_features": "7"}):
+            with pytest.raises(ConfigError, match=f"{next(iter(wrong))}=.*: give a whole number, 1 or more"):
+                ShardedDataset.from_libsvm(file, tmp_path / "data", **wrong)
+        with pytest.raises(ConfigError, match="there are no files"):
+            ShardedDataset.from_libsvm(tmp_path.glob("*.none"), tmp_path / "data")
         with pytest.raises(ConfigError, match="zero_based='no'"):
             ShardedDataset.from_libsvm(file, tmp_path / "data", zero_based="no")
         with pytest.raises(FileNotFoundError):

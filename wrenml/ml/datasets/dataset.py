@@ -159,6 +159,7 @@ class ShardedDataset(OnWorkers):
             A file cannot be opened.
         """
         check_size("rows_per_shard", rows_per_shard)
+        check_size("n_features", n_features)
         files = paths_of(paths)
         place = url_of(url)
         check_free(place, overwrite=overwrite)

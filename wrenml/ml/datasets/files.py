@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO, Final, cast
 
-from wrenml.errors import DataError
+from wrenml.errors import ConfigError, DataError
 
 __all__ = ["Paths", "lines_of", "paths_of"]
 
@@ -20,8 +20,17 @@ _DAMAGED: Final = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, OSErr
 
 
 def paths_of(paths: Paths) -> list[str]:
-    """Return one path or several as several."""
-    return [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    """Return one path or several as several.
+
+    Raises
+    ------
+    ConfigError
+        There are none.
+    """
+    found = [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    if not found:
+        raise ConfigError("there are no files: name at least one; a pattern may have matched none.")
+    return found
 
 
 def lines_of(path: str) -> Iterator[bytes]:

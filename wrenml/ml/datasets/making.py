@@ -10,7 +10,7 @@ from scipy import sparse
 
 from wrenml.errors import ConfigError, DataError
 from wrenml.ml.datasets.manifest import Manifest, Written
-from wrenml.ml.datasets.writing import check_free, discard, finish, write_shard
+from wrenml.ml.datasets.writing import check_free, discard, finish, pair_of, write_shard
 
 __all__ = ["check_size", "made", "slices"]
 
@@ -33,7 +33,7 @@ def made(url: str, shards: Iterable[Any], *, overwrite: bool) -> Manifest:
     written: list[Written] = []
     try:
         for number, shard in enumerate(shards):
-            written.append(write_shard(url, number, *(shard if isinstance(shard, tuple) else (shard, None))))
+            written.append(write_shard(url, number, *pair_of(number, shard)))
         return finish(url, written, overwrite=overwrite)
     except BaseException:
         discard(url, written)
@@ -65,7 +65,7 @@ def slices(X: Any, y: Any, rows: int | None) -> Iterator[tuple[Any, Any]]:
     return ((X[i : i + step], None if y is None else y[i : i + step]) for i in range(0, count, step))
 
 
-def check_size(name: str, value: int | None) -> None:
-    """Refuse shards of less than a row."""
-    if value is not None and value < 1:
-        raise ConfigError(f"{name}={value!r}: give 1 or more")
+def check_size(name: str, value: Any) -> None:
+    """Refuse shards of less than a row, and numbers that count nothing."""
+    if value is not None and (not isinstance(value, int | np.integer) or value < 1):
+        raise ConfigError(f"{name}={value!r}: give a whole number, 1 or more")

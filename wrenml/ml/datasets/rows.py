@@ -85,12 +85,14 @@ class Rows(Described):
             raise ConfigError(f"n={n!r}: give 1 to {self.n_samples:,}, the number of rows")
         return self._parts([int(n)], random_state)[0]
 
-    def split(self, test_size: float | Sequence[float] = 0.25, *, random_state: Any = None) -> tuple[Self, ...]:
+    def split(
+        self, test_size: float | Sequence[float] | np.ndarray[Any, Any] = 0.25, *, random_state: Any = None
+    ) -> tuple[Self, ...]:
         """Divide the rows at random, as if all had been shuffled together.
 
         Parameters
         ----------
-        test_size : int, float or sequence of float, default 0.25
+        test_size : int, float, or sequence or array of float, default 0.25
             How many rows the second of two parts has, or their share of all. Several numbers are the shares of as many
             parts; together 1 at most.
         random_state : int, RandomState instance, optional
@@ -107,7 +109,7 @@ class Rows(Described):
             A part would have no rows.
         """
         count = self.n_samples
-        if isinstance(test_size, Sequence):
+        if isinstance(test_size, Sequence | np.ndarray):
             ends = [round(count * share) for share in np.cumsum([0, *test_size])]
             totals = [stop - start for start, stop in itertools.pairwise(ends)]
         else:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from wrenml.executor import Executor
 from wrenml.ml.datasets.manifest import Written
 from wrenml.ml.datasets.shards import DatasetShard
-from wrenml.ml.datasets.writing import write_shard
+from wrenml.ml.datasets.writing import pair_of, write_shard
 
 __all__ = ["Applied", "Transformed", "shards_a_call"]
 
@@ -60,8 +60,7 @@ class Transformed:
         """Read a shard, and write what becomes of it under a number."""
         number, shard = item
         X, y = shard.load()
-        made = self.fn(X, y, *self.extra)
-        return write_shard(self.url, number, *(made if isinstance(made, tuple) else (made, y)))
+        return write_shard(self.url, number, *pair_of(number, self.fn(X, y, *self.extra), y))
 
 
 def shards_a_call(shards: tuple[DatasetShard, ...], executor: Executor) -> int | None:

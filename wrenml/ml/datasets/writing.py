@@ -21,7 +21,7 @@ from wrenml.ml.datasets.manifest import MANIFEST, Manifest, Record, Stored, Writ
 from wrenml.ml.datasets.places import opened
 from wrenml.storage.base import get_or_none
 
-__all__ = ["check_free", "discard", "finish", "write_shard"]
+__all__ = ["check_free", "discard", "finish", "pair_of", "write_shard"]
 
 _SHARD: Final = re.compile(r"\d{5,}-[0-9a-f]{12}\.(?:npz|txt|y\.npy)")
 _NUMBERS: Final = "biuf"
@@ -39,6 +39,21 @@ def check_free(url: str, *, overwrite: bool) -> None:
     """
     if not overwrite and MANIFEST in opened(url).list(MANIFEST):
         raise ConfigError(f"there is a data set at {url}: overwrite=True replaces it.")
+
+
+def pair_of(number: int, shard: Any, y: Any = None) -> tuple[Any, Any]:
+    """Return X and y of what is given for a shard: both in a tuple, or X alone, whose labels are `y`.
+
+    Raises
+    ------
+    DataError
+        It is another tuple.
+    """
+    if not isinstance(shard, tuple):
+        return shard, y
+    if len(shard) != 2:  # noqa: PLR2004  # X and y
+        raise DataError(f"shard {number}: a tuple of {len(shard)}: give (X, y), or X alone; weights are not kept.")
+    return shard
 
 
 def write_shard(url: str, number: int, X: Any, y: Any) -> Written:
@@ -154,6 +169,7 @@ def _put(url: str, number: int, ending: str, parts: list[Any]) -> Stored:
 
 def _checked(X: Any) -> tuple[str, Any]:
     if sparse.issparse(X):
+        _check_dimensions(X)
         X = X.tocsr()
         if X.dtype.kind not in _NUMBERS:
             raise DataError(f"features are of type {X.dtype}: give real numbers.")
@@ -161,11 +177,15 @@ def _checked(X: Any) -> tuple[str, Any]:
     if isinstance(X, list | tuple) and (not X or isinstance(X[0], str)):
         return "lines", X
     array = np.ascontiguousarray(X)
-    if array.ndim != 2:  # noqa: PLR2004  # rows and columns
-        raise DataError(f"features have {array.ndim} dimensions: give rows and columns, or a list of str.")
+    _check_dimensions(array)
     if array.dtype.kind not in _NUMBERS:
         raise DataError(f"features are of type {array.dtype}: give real numbers.")
     return "dense", array
+
+
+def _check_dimensions(X: Any) -> None:
+    if X.ndim != 2:  # noqa: PLR2004  # rows and columns
+        raise DataError(f"features have {X.ndim} dimensions: give rows and columns, or a list of str.")
 
 
 def _checked_labels(y: Any) -> Any:
