@@ -362,6 +362,24 @@ class TestCache:
         kept = {(each.group, each.cutoff): each.forecast.tolist() for each in more if each.model == "counts"}
         assert all(kept[each.group, each.cutoff] == each.forecast.tolist() for each in first)
 
+    def test_what_is_no_forecast_is_not_used(
+        self, two_workers: wrenml.Executor, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def run() -> list[bool]:
+            found = backtest({"drift": Drift()}, SERIES, 7, 1, cache="spoilt", executor=two_workers)
+            return [each.reused for each in found]
+
+        assert not any(run())
+        for number, spoilt in enumerate((b"5", b"[1, 2]", b"[[]]", b'{"a": 1}', b"\xff")):
+            two_workers.storage.put(f"backtests/spoilt/{number}.json", spoilt)
+        assert all(run())
+        assert sum("does not hold forecasts" in message for message in caplog.messages) == 5
+
+    @pytest.mark.parametrize("name", ["", "../x", "a/b", True])
+    def test_a_name_that_cannot_be(self, name: Any, inline: wrenml.Executor) -> None:
+        with pytest.raises(ConfigError, match="cache must be a name of letters"):
+            backtest({"drift": Drift()}, SERIES, 7, 1, cache=name, executor=inline)
+
     @pytest.mark.slow
     def test_a_killed_backtest_goes_on_in_another_process(self, tmp_path: Path) -> None:
         script, log = tmp_path / "script.py", tmp_path / "log"

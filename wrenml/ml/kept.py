@@ -16,11 +16,12 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+from wrenml import Options
 from wrenml.digest import argument_digest
 from wrenml.errors import KeyNotFoundError, SerializationError, StorageError
 from wrenml.executor import Executor
 
-__all__ = ["Rows", "content_of"]
+__all__ = ["Rows", "content_of", "safe_name"]
 
 _log = logging.getLogger("wrenml")
 
@@ -39,12 +40,15 @@ class Rows:
         Of their keys, with a slash at its end.
     what : str
         What they are, for messages.
+    width : int
+        How many fields a row has, its key included.
     """
 
-    def __init__(self, executor: Executor, prefix: str, what: str) -> None:
+    def __init__(self, executor: Executor, prefix: str, what: str, width: int) -> None:
         self._storage = executor.storage
         self._prefix = prefix
         self._what = what
+        self._width = width
         self._new: list[list[Any]] = []
         self._written = time.monotonic()
         self._worth = 0.0
@@ -53,9 +57,14 @@ class Rows:
         """Iterate over the rows that there are; of several with a key the last counts."""
         for key in self._storage.list(self._prefix):
             try:
-                yield from json.loads(bytes(self._storage.get(key)))
+                yield from self._checked(json.loads(bytes(self._storage.get(key))))
             except (ValueError, KeyNotFoundError):
                 _log.warning("wrenml: %s does not hold %s, or not whole; it was not used", key, self._what)
+
+    def _checked(self, rows: Any) -> list[list[Any]]:
+        if isinstance(rows, list) and all(isinstance(row, list) and len(row) == self._width for row in rows):
+            return rows
+        raise ValueError(f"rows of {self._width} fields were expected")
 
     def add(self, row: list[Any], seconds: float) -> None:
         """Add a row, to be written soon, that took so many seconds to make."""
@@ -76,6 +85,17 @@ class Rows:
             _log.warning("wrenml: %s cannot be kept under %s: %s", self._what, key, error)
         else:
             self._new = []
+
+
+def safe_name(name: Any) -> str:
+    """Return the name of a cache, as a map would take it.
+
+    Raises
+    ------
+    ConfigError
+        If it can be none.
+    """
+    return str(Options(cache=name).cache)
 
 
 def content_of(value: Any, whose: str) -> str:

@@ -12,7 +12,7 @@ from wrenml.executor import Executor
 from wrenml.ml.backtest.cells import Cell, Cells
 from wrenml.ml.backtest.origins import Origin
 from wrenml.ml.envelope import Envelope
-from wrenml.ml.kept import Rows, content_of
+from wrenml.ml.kept import Rows, content_of, safe_name
 
 __all__ = ["Kept"]
 
@@ -35,13 +35,15 @@ class Kept:
 
     Raises
     ------
+    ConfigError
+        If the name can be none.
     SerializationError
         If a model cannot be told from another.
     """
 
     def __init__(self, executor: Executor, name: str, cells: Cells, options: Mapping[str, Any]) -> None:
-        self.name = name
-        self._rows = Rows(executor, f"backtests/{name}/", "forecasts of a backtest")
+        self.name = safe_name(name)
+        self._rows = Rows(executor, f"backtests/{self.name}/", "forecasts of a backtest", width=3)
         self._cells = cells
         given = {option: options.get(option) for option in _MATTER}
         whole = content_of([np.__version__, cells.plan.horizon, given], "a backtest")

@@ -20,7 +20,7 @@ import numpy as np
 import sklearn
 
 from wrenml.executor import Executor
-from wrenml.ml.kept import Rows, content_of
+from wrenml.ml.kept import Rows, content_of, safe_name
 from wrenml.ml.model_selection.cells import Cell, Study
 
 __all__ = ["Kept"]
@@ -39,11 +39,16 @@ class Kept:
         What the cells depend on.
     X, y : data
         As the study has them, but not wrapped.
+
+    Raises
+    ------
+    ConfigError
+        If the name can be none.
     """
 
     def __init__(self, executor: Executor, name: str, study: Study, X: Any, y: Any) -> None:
-        prefix = f"searches/{name}/{_study_digest(study, X, y)}/"
-        self._rows = Rows(executor, prefix, "results of a search")
+        prefix = f"searches/{safe_name(name)}/{_study_digest(study, X, y)}/"
+        self._rows = Rows(executor, prefix, "results of a search", width=6)
         self._candidates = [_digest(candidate) for candidate in study.candidates]
         self._splits = [_digest([np.asarray(train), np.asarray(test)]) for train, test in study.splits]
 
