@@ -326,6 +326,24 @@ def started(timer: threading.Timer, stream: Iterator[Record]) -> Iterator[Record
     return stream
 
 
+def draws(train: Any, horizon: int) -> Any:
+    return train[-1] + np.random.normal(size=horizon)  # noqa: NPY002  # the generator that a seed is for
+
+
+def test_a_seed_means_the_same_however_forecasts_are_packed(
+    two_workers: wrenml.Executor, inline: wrenml.Executor
+) -> None:
+    def run(executor: wrenml.Executor, pack: int | None = None, seed: int = 1) -> list[Any]:
+        found = backtest({"draws": draws}, SERIES, 7, 9, seed=seed, executor=executor, pack=pack)
+        return [each.forecast.tolist() for each in found]
+
+    first = run(two_workers, 1)
+    assert run(two_workers) == run(two_workers, 4) == run(inline) == first
+    noise = {round(made[0] - made[1], 9) for made in first}
+    assert len(noise) == len(first)
+    assert run(two_workers, 1, seed=2) != first
+
+
 class TestCache:
     def test_groups_that_did_not_change_are_not_forecast_again(
         self, two_workers: wrenml.Executor, tmp_path: Path

@@ -47,7 +47,7 @@ class Calls:
         self._options = options
         self._raises = raises
         self._kept = kept
-        self._work = Work(cells.models, cells.plan.horizon, caller())
+        self._work = Work(cells.models, cells.plan.horizon, caller(), options.get("seed"))
         self._made: list[FutureList[Any]] = []
         self._pending: dict[Future[list[Envelope]], Sequence[Cell]] = {}
         self._waiting: Iterator[Future[list[Envelope]]] | None = None

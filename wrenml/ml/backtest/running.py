@@ -85,9 +85,11 @@ def backtest(  # noqa: PLR0913  # the options of a backtest, each by name
         this process.
     **options
         Of the map (`wrenml.Options`). With ``cache="name"`` forecasts are kept as they are read, and not made again, by
-        whatever process: a backtest that was killed goes on where it was, and with another model or cutoff only what
-        is new is forecast. Failures are made again. Limits of a call hold for a pack; where a call is lost or runs out
-        of time or memory, each of its forecasts is made again in a call of its own.
+        whatever process: a backtest that was killed goes on where it was, and with another model or cutoff only what is
+        new is forecast. Failures are made again. With ``seed=`` the global random generators start each forecast from
+        the seed and the training values, so that it is the same in whichever call it is made. Limits of a call hold for
+        a pack; where a call is lost or runs out of time or memory, each of its forecasts is made again in a call of its
+        own.
 
     Returns
     -------

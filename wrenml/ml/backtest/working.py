@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from wrenml.ml.envelope import Caller, Enclosure, Envelope
+from wrenml.worker.seeding import seed_call
 
 __all__ = ["Parcel", "Part", "Work", "parcel_of"]
 
@@ -67,12 +69,17 @@ class Work:
         Steps that are forecast.
     here : Caller
         The caller's settings.
+    seed : int, optional
+        Of the global random generators. Default: they are left alone.
     """
 
-    def __init__(self, models: Mapping[str, Callable[..., Any]], horizon: int, here: Caller) -> None:
+    def __init__(
+        self, models: Mapping[str, Callable[..., Any]], horizon: int, here: Caller, seed: int | None = None
+    ) -> None:
         self._models = dict(models)
         self._horizon = horizon
         self._here = here
+        self._seed = seed
 
     def __call__(self, parcel: Parcel) -> list[Envelope]:
         """Forecast; what a model raises takes nothing from the others."""
@@ -92,6 +99,9 @@ class Work:
         # A copy, so that a model cannot reach what comes after, nor leave anything for the next forecast.
         model = copy.deepcopy(self._models[name])
         train = np.array(part.values[start:stop])
+        if self._seed is not None:
+            # Numbers of calls tell nothing: which call makes a forecast depends on how long the first ones take.
+            seed_call(self._seed, int.from_bytes(sha256(train.tobytes()).digest()[:8], "big"))
         made = np.array(model(train, self._horizon, **self._times(model, part, start, stop)), dtype=np.float64)
         if made.shape != (self._horizon,):
             raise ValueError(f"the model {name!r} returned shape {made.shape}: ({self._horizon},) is the horizon's")
