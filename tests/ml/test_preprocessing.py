@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.feature_extraction
 import sklearn.preprocessing
@@ -129,10 +130,17 @@ class TestDataSets:
                 scaler.fit([(X, y), more])
         with pytest.raises(ValueError, match="there are no shards"):
             scaler.fit([])
+        with pytest.raises(ValueError, match=r"shard 0 is ndarray: give \(X, y\) or \(X, y, sample_weight\)"):
+            scaler.fit(iter([X]))
         with pytest.raises(ValueError, match="n_shards=0"):
             clone(scaler).set_params(n_shards=0).fit(X)
         with pytest.raises(NotFittedError):
             clone(scaler).transform(X)
+
+
+def test_names_of_columns_are_forgotten_with_the_fit(inline: wrenml.Executor) -> None:
+    scaler = MinMaxScaler(executor=inline).fit(pd.DataFrame(X[:, :2], columns=["a", "b"]))
+    assert not hasattr(scaler.fit([(X, None)]), "feature_names_in_")
 
 
 CODES = np.random.default_rng(1).integers(0, 40, size=(50, 3)).astype(float)
@@ -175,9 +183,20 @@ class TestHashing:
         np.testing.assert_array_equal(labels, CODES[:, 0] > 9)
 
     def test_bad_columns(self, inline: wrenml.Executor) -> None:
-        for columns, message in [([3], "there is no column 3, X has 3"), ([], r"columns=\(\) hashes nothing")]:
+        for columns, message in [
+            ([3], "there is no column 3, X has 3"),
+            (["age"], "there is no column 'age', X has 3, numbered from 0"),
+            ([], r"columns=\(\) hashes nothing"),
+        ]:
             with pytest.raises(ValueError, match=message):
                 FeatureHasher(16, columns=columns, executor=inline).transform(CODES)
+
+    def test_data_sets_without_columns_to_hash(self, inline: wrenml.Executor, tmp_path: Path) -> None:
+        rows = ShardedDataset.from_arrays(CODES, url=tmp_path / "rows")
+        lines = ShardedDataset.from_lines(["a", "b"], tmp_path / "lines")
+        for dataset, columns in [(rows, None), (lines, [0])]:
+            with pytest.raises(ValueError, match="of a data set, columns= of its rows are hashed"):
+                FeatureHasher(8, columns=columns, executor=inline).transform(dataset, url=tmp_path / "hashed")
 
 
 @pytest.mark.parametrize("ours", [MinMaxScaler(), MaxAbsScaler(), StandardScaler()], ids=lambda one: type(one).__name__)

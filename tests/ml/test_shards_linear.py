@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.linear_model
 import sklearn.svm
@@ -20,6 +21,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import check_class_weight_classifiers, check_estimator
@@ -32,6 +34,8 @@ from wrenml.ml.linear_model import (
     LearningState,
     LinearSVC,
     LogisticRegression,
+    ParallelPartialFit,
+    ParallelPerceptron,
     ParallelSGDClassifier,
     history_to_frame,
 )
@@ -257,6 +261,30 @@ class TestData:
         assert found.classes_.tolist() == list(range(5))
         assert found.coef_.shape == (5, 12)
 
+    @models
+    def test_indices_of_64_bits(self, model: Callable[..., Any], inline: wrenml.Executor) -> None:
+        wide = sparse.csr_array((X[X > 0], np.nonzero(X > 0)), shape=X.shape)
+        wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+        expected = model(executor=inline).fit(sparse.csr_array(X), ODD)
+        same(model(executor=inline).fit(wide, ODD), expected)
+        same(model(executor=inline, n_shards=1).fit([(wide, ODD)]), model(executor=inline, n_shards=1).fit(wide, ODD))
+
+    def test_names_of_columns_are_forgotten_with_the_fit(self, inline: wrenml.Executor) -> None:
+        frame = pd.DataFrame(X, columns=[f"x{column}" for column in range(12)])
+        model = LogisticRegression(executor=inline, tol=1e-2).fit(frame, ODD)
+        assert not hasattr(model.fit([(X, ODD)]), "feature_names_in_")
+
+    def test_a_data_set_is_not_read_here(self, inline: wrenml.Executor, tmp_path: Path) -> None:
+        dataset = ShardedDataset.from_arrays(X, ODD, url=tmp_path)
+        for model in (LogisticRegression(tol=1e-2), ParallelPerceptron(), ParallelPartialFit(SGDClassifier())):
+            model.set_params(executor=inline).fit(dataset)
+            with pytest.raises(ValueError, match=r"dataset\.map\(lambda X, y: model\.predict\(X\)\)"):
+                model.predict(dataset)
+            with pytest.raises(ValueError, match="a data set brings its own labels"):
+                model.fit(dataset, ODD)
+            with pytest.raises(ValueError, match="sample_weight= is for rows"):
+                model.fit(dataset, sample_weight=WEIGHTS)
+
     def test_weights_of_shards(self, inline: wrenml.Executor) -> None:
         model = LogisticRegression(n_shards=2, executor=inline)
         expected = clone(model).fit(X, ODD, sample_weight=WEIGHTS + 1)
@@ -271,11 +299,12 @@ class TestData:
             ((X[:, :5], ODD), "shard 1: X has 5 features, but shard 0 has 12"),
             ((np.where(X == 0, np.nan, X), ODD), "shard 1: Input.* contains NaN"),
             ((X, ODD[:5]), "shard 1: .*inconsistent numbers of samples"),
+            (X[:2], r"shard 1 is ndarray: give \(X, y\) or"),
         ],
     )
     def test_bad_shards(self, model: Callable[..., Any], more: Any, message: str, inline: wrenml.Executor) -> None:
         with pytest.raises(ValueError, match=message):
-            model(executor=inline).fit([(X, ODD), more])
+            model(executor=inline).fit(iter([(X, ODD), more]))
 
     @pytest.mark.parametrize(
         ("arrays", "message"),

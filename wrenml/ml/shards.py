@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["check_some", "check_width", "common_width", "in_shard", "taken"]
+__all__ = ["check_some", "check_width", "common_width", "forget_names", "in_shard", "parts_of", "taken"]
 
 
 def check_some(shards: Sequence[Any]) -> None:
@@ -47,6 +47,11 @@ def common_width(widths: Sequence[int]) -> int:
     return widths[0]
 
 
+def forget_names(estimator: Any) -> None:
+    """Forget the names of columns that an estimator was fitted with before: shards have none."""
+    vars(estimator).pop("feature_names_in_", None)
+
+
 @contextmanager
 def in_shard(number: int | None) -> Iterator[None]:
     """Say of which shard it is that a `ValueError` speaks; None where rows are no shard of the user's.
@@ -62,6 +67,19 @@ def in_shard(number: int | None) -> Iterator[None]:
         if number is None:
             raise
         raise ValueError(f"shard {number}: {error}") from error
+
+
+def parts_of(number: int, given: Any) -> Sequence[Any]:
+    """Return X, y and, if there are any, the weights of a shard that is given.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, such as rows alone; with the shard's number.
+    """
+    if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+        raise ValueError(f"shard {number} is {type(given).__name__}: give (X, y) or (X, y, sample_weight)")
+    return given
 
 
 def taken(given: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from wrenml.executor import Executor
 from wrenml.ml.model_selection.content import as_content
 from wrenml.ml.shards import check_some, in_shard, taken
+from wrenml.ml.shards import parts_of as parts_given
 
 __all__ = ["loaded", "parts_of"]
 
@@ -33,10 +34,8 @@ def parts_of(shards: Iterable[Any], executor: Executor) -> list[Any]:
     for number, shard in enumerate(getattr(shards, "shards", shards)):
         if hasattr(shard, "load"):
             parts.append(shard)
-        elif isinstance(shard, tuple | list) and len(shard) in (2, 3):
-            parts.append(executor.put(tuple(map(as_content, shard))))
         else:
-            raise ValueError(f"shard {number} is {type(shard).__name__}: give (X, y) or (X, y, sample_weight)")
+            parts.append(executor.put(tuple(map(as_content, parts_given(number, shard)))))
     check_some(parts)
     return parts
 

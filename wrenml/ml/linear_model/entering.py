@@ -19,9 +19,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from wrenml.ml.linear_model.settings import check_number
-from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked, checked_weights, cut, read, weighted
+from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked, checked_weights, cut, narrowed, read, weighted
 from wrenml.ml.model_selection.engine import Plan, run
-from wrenml.ml.shards import common_width, taken
+from wrenml.ml.shards import common_width, forget_names, taken
 
 __all__ = ["Entered", "Survey", "entered", "loaded", "shards_of"]
 
@@ -107,10 +107,25 @@ class Entered:
     keys: list[Any]
 
 
-def shards_of(X: Any, y: Any) -> Iterable[Any] | None:
-    """Return the shards that were given in place of X and y; None if it is X that was given."""
+def shards_of(X: Any, y: Any, sample_weight: Any = None) -> Iterable[Any] | None:
+    """Return the shards that were given in place of X and y; None if it is X that was given.
+
+    Raises
+    ------
+    ValueError
+        If labels or weights are given beside shards.
+    """
     if y is not None:
+        if hasattr(X, "shards") and not hasattr(X, "shape"):
+            raise ValueError("a data set brings its own labels: leave y out")
         return None
+    shards = _given(X)
+    if shards is not None and sample_weight is not None:
+        raise ValueError("sample_weight= is for rows: shards are (X, y, sample_weight) where rows have weights")
+    return shards
+
+
+def _given(X: Any) -> Iterable[Any] | None:
     shards: Iterable[Any] | None = getattr(X, "shards", None)
     if shards is not None:
         return shards
@@ -141,16 +156,16 @@ def entered(estimator: Any, plan: Plan, X: Any, y: Any, sample_weight: Any, seed
     ValueError
         If it is not valid; what is wrong with a shard names its number.
     """
-    shards = shards_of(X, y)
+    shards = shards_of(X, y, sample_weight)
     if shards is None:
         found = _rows(estimator, plan, X, y, sample_weight, seed)
-    elif sample_weight is not None:
-        raise ValueError("sample_weight= is for rows: shards are (X, y, sample_weight) where rows have weights")
     elif hasattr(X, "shards"):
         found = _handles(plan, list(shards))
     else:
         found = _stored(plan, shards)
     check_number(found.survey.classes)
+    if shards is not None:
+        forget_names(estimator)
     estimator.n_features_in_ = found.survey.n_features
     return found
 
@@ -159,7 +174,7 @@ def _rows(estimator: Any, plan: Plan, X: Any, y: Any, sample_weight: Any, seed: 
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
     X, y = validate_data(
-        estimator, X, y, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False
+        estimator, narrowed(X), y, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False
     )  # fmt: skip
     check_classification_targets(y)
     rows = weighted(Shard(X, y, checked_weights(sample_weight, X)))

@@ -16,12 +16,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wrenml.executor import Executor
 from wrenml.ml.linear_model.averaging import average_linear_models
+from wrenml.ml.linear_model.entering import shards_of
 from wrenml.ml.linear_model.mixing import shares_of
 from wrenml.ml.linear_model.settings import check_choices
-from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, noted, weighted
+from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, narrowed, noted, weighted
 from wrenml.ml.linear_model.texts import OF_A_DATASET, features_of, labelled, store
 from wrenml.ml.model_selection.engine import Plan, planned, run
-from wrenml.ml.shards import in_shard
+from wrenml.ml.shards import forget_names, in_shard
 
 __all__ = ["ParallelPartialFit"]
 
@@ -124,8 +125,8 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
         self._check_parameters()
         seed = int(check_random_state(self.random_state).randint(_SEEDS))
         plan = planned(self.executor, "fit", self, None)
-        if hasattr(X, "shards") and y is None and sample_weight is None:
-            shards, classes = self._surveyed(plan, X)
+        if hasattr(X, "shards"):
+            shards, classes = self._surveyed(plan, X, shards_of(X, y, sample_weight))
         else:
             shards, classes = self._stored(plan, self._rows(X, y, sample_weight), seed)
         fixed = {"classes": classes} if is_classifier(self.estimator) else {}
@@ -140,24 +141,25 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
             return weighted(labelled(self, X, y, sample_weight))
         checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": FLOATS, "order": "C", "accept_large_sparse": False}
         if y is None:
-            X = validate_data(self, X, **checks)
+            X = validate_data(self, narrowed(X), **checks)
         else:
-            X, y = validate_data(self, X, y, **checks)
+            X, y = validate_data(self, narrowed(X), y, **checks)
         return weighted(Shard(X, y, checked_weights(sample_weight, X)))
 
     def _stored(self, plan: Plan, rows: Shard, seed: int) -> tuple[Stored, Any]:
         classes = np.unique(rows.y) if is_classifier(self.estimator) else None
         return store(plan, cut(rows, self.n_shards, seed if self.shuffle else None)), classes
 
-    def _surveyed(self, plan: Plan, dataset: Any) -> tuple[Stored, Any]:
+    def _surveyed(self, plan: Plan, dataset: Any, given: Any) -> tuple[Stored, Any]:
         if self.vectorizer is not None:
             raise ValueError(OF_A_DATASET)
-        shards = list(dataset.shards)
+        shards = list(given)
         needed = get_tags(self.estimator).target_tags.required
         if needed and not dataset.has_labels:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the data set has no labels.")
         task = partial(_labels_of, is_classifier(self.estimator), needed)
         found = run(plan, task, [(shard, number) for number, shard in enumerate(shards)])
+        forget_names(self)
         self.n_features_in_ = dataset.n_features
         classes = np.unique(np.concatenate(found)) if is_classifier(self.estimator) else None
         return Stored(shards, [float(shard.rows) for shard in shards]), classes

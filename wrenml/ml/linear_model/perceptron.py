@@ -24,11 +24,11 @@ from wrenml.ml.linear_model.linear import LinearClassifier
 from wrenml.ml.linear_model.passes import Training, Weights
 from wrenml.ml.linear_model.rounds import Round, Rounds
 from wrenml.ml.linear_model.settings import check_number, check_parameters, model_of, training_of, weighing
-from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, weighted
+from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, narrowed, weighted
 from wrenml.ml.linear_model.stopping import Patience, set_aside
 from wrenml.ml.linear_model.texts import OF_A_DATASET, featured, labelled, read_documents, store
 from wrenml.ml.model_selection.engine import Plan, planned
-from wrenml.ml.shards import check_some
+from wrenml.ml.shards import check_some, forget_names
 
 __all__ = ["ParallelPerceptron"]
 
@@ -163,7 +163,7 @@ class ParallelPerceptron(LinearClassifier):
         ValueError
             scikit-learn's, for data that is not valid; or a parameter is not.
         """
-        if shards_of(X, y) is not None and sample_weight is None:
+        if shards_of(X, y, sample_weight) is not None:
             return self.fit_shards(X)
         check_parameters(self)
         rows = weighted(self._rows(X, y, sample_weight, reset=True))
@@ -268,7 +268,7 @@ class ParallelPerceptron(LinearClassifier):
             check_classification_targets(rows.y)
             return rows
         X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False, reset=reset
+            self, narrowed(X), y, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False, reset=reset
         )
         check_classification_targets(y)
         return Shard(X, y, checked_weights(sample_weight, X))
@@ -278,6 +278,7 @@ class ParallelPerceptron(LinearClassifier):
 
         def noted(shard: Shard) -> Shard:
             labels.append(shard.y)
+            forget_names(self)
             self.n_features_in_ = shard.X.shape[1]
             return shard
 

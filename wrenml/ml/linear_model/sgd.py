@@ -35,7 +35,7 @@ __all__ = ["ParallelSGDClassifier"]
 
 _SEEDS: Final = 2**31 - 1
 _INNER: Final = (
-    "loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "epsilon", "learning_rate", "eta0", "power_t", "shuffle",
+    "loss", "penalty", "alpha", "l1_ratio", "fit_intercept", "learning_rate", "eta0", "power_t", "shuffle",
 )  # fmt: skip
 
 
@@ -265,7 +265,7 @@ class ParallelSGDClassifier(LinearClassifier):
         return np.log(self.predict_proba(X))
 
     def _inner(self) -> Any:
-        return SGDClassifier(**{name: getattr(self, name) for name in _INNER if hasattr(self, name)})
+        return SGDClassifier(**{name: getattr(self, name) for name in _INNER})
 
     def _as_theirs(self) -> Any:
         model = self._inner()

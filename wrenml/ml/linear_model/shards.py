@@ -14,9 +14,21 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 
 from wrenml.executor import Executor
-from wrenml.ml.shards import check_width, in_shard
+from wrenml.ml.shards import check_width, in_shard, parts_of
 
-__all__ = ["FLOATS", "Shard", "Stored", "checked", "checked_weights", "cut", "features", "noted", "read", "weighted"]
+__all__ = [
+    "FLOATS",
+    "Shard",
+    "Stored",
+    "checked",
+    "checked_weights",
+    "cut",
+    "features",
+    "narrowed",
+    "noted",
+    "read",
+    "weighted",
+]
 
 FLOATS = (np.float64, np.float32)
 
@@ -146,7 +158,20 @@ def cut(rows: Shard, n_shards: int, seed: int | None) -> Iterable[Shard]:
 
 def features(X: Any) -> Any:
     """Check features, as scikit-learn's estimators do."""
-    return check_array(X, accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False)
+    return check_array(narrowed(X), accept_sparse="csr", dtype=FLOATS, order="C", accept_large_sparse=False)
+
+
+def narrowed(X: Any) -> Any:
+    """Return a sparse matrix with indices of 32 bits, if they fit: scikit-learn's SGD takes no others.
+
+    scipy keeps the 64 bits of numpy's integers where a `csr_array` is made of coordinates.
+    """
+    if not sparse.issparse(X) or X.ndim != 2:  # noqa: PLR2004  # rows and columns
+        return X
+    X = X.tocsr()
+    if X.indices.dtype == np.int32 or max(*X.shape, X.nnz) > np.iinfo(np.int32).max:
+        return X
+    return type(X)((X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32)), shape=X.shape)
 
 
 def read(given: Iterable[Any], rows: Callable[[Any], Any] = features) -> Iterable[Shard]:
@@ -184,8 +209,9 @@ def checked(number: int, parts: Any, rows: Callable[[Any], Any] = features) -> S
     ValueError
         If it is empty or not valid; it names the shard by its number.
     """
+    given = parts_of(number, parts)
     with in_shard(number):
-        X, y, *rest = parts
+        X, y, *rest = given
         X = rows(X)
         y = _labels(y)
         check_consistent_length(X, y)

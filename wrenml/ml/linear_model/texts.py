@@ -81,7 +81,18 @@ class Documents:
 
 
 def features_of(vectorizer: Any, given: Any) -> Any:
-    """Return what an estimator learns from and predicts by: features, or documents made into some here."""
+    """Return what an estimator learns from and predicts by: features, or documents made into some here.
+
+    Raises
+    ------
+    ValueError
+        If it is a data set in shards.
+    """
+    if hasattr(given, "shards") and not hasattr(given, "shape"):
+        raise ValueError(
+            "a data set is not read here: dataset.map(lambda X, y: model.predict(X)) has workers read and predict its "
+            "shards, and dataset.to_arrays() reads all rows"
+        )
     return given if vectorizer is None else Documents.of(vectorizer, given).features()
 
 

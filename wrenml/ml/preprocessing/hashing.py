@@ -60,6 +60,8 @@ class FeatureHasher(theirs.FeatureHasher):  # type: ignore[misc]  # scikit-learn
         ValueError
             scikit-learn's; or a column is not there.
         """
+        if hasattr(raw_X, "shards") and (self.columns is None or raw_X.n_features is None):
+            raise ValueError("of a data set, columns= of its rows are hashed: give their numbers; lines have none")
         if self.columns is None:
             samples = [sample if isinstance(sample, dict | str) else list(sample) for sample in raw_X]
             return stacked(over_shards(self, partial(_hashed, plain(self, theirs.FeatureHasher)), samples))
@@ -91,7 +93,7 @@ class _ColumnHasher:
         Those that hold categories.
     """
 
-    def __init__(self, hasher: Any, columns: tuple[int, ...]) -> None:
+    def __init__(self, hasher: Any, columns: tuple[Any, ...]) -> None:
         self.__name__ = "hash"
         self._hasher = hasher
         self._columns = columns
@@ -112,8 +114,10 @@ class _ColumnHasher:
         if not self._columns:
             raise ValueError("columns=() hashes nothing: give the numbers of some columns, or None")
         for column in self._columns:
-            if not 0 <= column < width:
-                raise ValueError(f"columns={list(self._columns)!r}: there is no column {column}, X has {width}")
+            if not isinstance(column, int | np.integer) or not 0 <= column < width:
+                raise ValueError(
+                    f"columns={list(self._columns)!r}: there is no column {column!r}, X has {width}, numbered from 0"
+                )
 
     def _entries(self, X: Any, column: int) -> tuple[Any, Any, Any]:
         """Return rows, places and signs of a column's values; each different value is hashed once."""

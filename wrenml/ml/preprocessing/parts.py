@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from wrenml.ml.linear_model.entering import shards_of
 from wrenml.ml.linear_model.shards import FLOATS, checked_weights
 from wrenml.ml.model_selection.engine import planned, run
-from wrenml.ml.shards import check_some, common_width, in_shard
+from wrenml.ml.shards import check_some, common_width, forget_names, in_shard, parts_of
 
 __all__ = ["DEFAULT_SHARDS", "as_theirs", "learned", "plain", "slices", "written"]
 
@@ -92,7 +92,11 @@ def learned(
     elif sample_weight is not None:
         raise ValueError("sample_weight= is for rows, not for shards")
     else:
-        shards = [(shard if hasattr(shard, "load") else (shard[0], None),) for shard in given]
+        shards = [
+            (shard if hasattr(shard, "load") else (parts_of(number, shard)[0], None),)
+            for number, shard in enumerate(given)
+        ]
+        forget_names(ours)
     check_some(shards)
     plan = planned(ours.executor, "fit", ours, None)
     # One call for each shard: its worker needs that shard only.
