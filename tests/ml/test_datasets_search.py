@@ -73,7 +73,7 @@ def test_what_is_kept_is_found_again(data: ShardedDataset, inline: wrenml.Execut
         if isinstance(event, CallsSettled):
             calls.append(event.succeeded)
 
-    search = GridSearchCV(TREE, {"max_depth": [1, 2]}, executor=inline, cache="data set", refit=False)
+    search = GridSearchCV(TREE, {"max_depth": [1, 2]}, executor=inline, cache="data-set", refit=False)
     search.fit(data)
     inline.observe(count)
     search.fit(data)
