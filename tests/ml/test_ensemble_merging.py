@@ -114,6 +114,13 @@ def test_several_outputs_with_other_classes() -> None:
     assert merge_forests(numbers).predict(REST).shape == (len(REST), 2)
 
 
+def test_text_is_text_in_any_array() -> None:
+    names = np.array(["a", "bb", "ccc"])[Y % 3]
+    merged = merge_forests([forest(target=names), forest(target=names.astype(object))])
+    assert merged.classes_.tolist() == ["a", "bb", "ccc"]
+    assert set(merged.predict(X)) <= {"a", "bb", "ccc"}
+
+
 def test_a_merged_forest_is_a_forest() -> None:
     parts = [
         theirs.RandomForestClassifier(3, random_state=i, warm_start=True).fit(*part) for i, part in enumerate(cut(2))

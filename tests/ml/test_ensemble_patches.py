@@ -119,6 +119,8 @@ def test_what_makes_no_sense_is_refused(two_workers: wrenml.Executor) -> None:
             clone(model).set_params(**params).fit(X, Y)
     with pytest.raises(ValueError, match="Unknown label type"):
         model.fit(X, Y + 0.5)
+    with pytest.raises(ValueError, match="y should be a 1d array"):
+        model.fit(X, np.c_[Y, Y])
     for shards, text in (
         ([], "there are no shards"),
         ([*halves, (X[:, :3], Y)], "shard 2: X has 3 features, but shard 0 has 64 features"),
@@ -126,6 +128,8 @@ def test_what_makes_no_sense_is_refused(two_workers: wrenml.Executor) -> None:
         ([(X, Y[:9]), halves[0]], "shard 0: Found input variables with inconsistent numbers of samples"),
         ([*halves, (X[:0], Y[:0])], "shard 2: Found array with 0 sample"),
         ([*halves, (X, Y, np.ones(600))], r"shard 2: patches have no weights: give \(X, y\)"),
+        ([*halves, (X, np.c_[Y, Y])], "shard 2: y should be a 1d array"),
+        ([*halves, (X, Y.astype(str))], "shard 2: its labels are text, those of shard 0 numbers"),
         (halves * 6, "n_estimators=10 for 12 shards"),
     ):
         with pytest.raises(ValueError, match=text):
@@ -133,6 +137,8 @@ def test_what_makes_no_sense_is_refused(two_workers: wrenml.Executor) -> None:
     with pytest.raises(ValueError, match="shard 1: max_samples=310: there are 300 rows"):
         clone(model).set_params(max_samples=310).fit_shards([(X, Y), halves[0]])
     assert not hasattr(model, "estimators_")
+    with pytest.raises(ValueError, match="shard 1: y has 2 columns, but that of shard 0 has 1"):
+        RandomPatchesRegressor(executor=two_workers).fit_shards([halves[0], (X, np.c_[Y, Y])])
 
 
 @pytest.mark.slow

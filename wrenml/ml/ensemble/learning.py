@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from wrenml.ml.ensemble.drawing import Drawing, seeded
 from wrenml.ml.ensemble.shards import loaded
+from wrenml.ml.labels import united
 from wrenml.ml.model_selection.engine import Plan, run
 from wrenml.ml.shards import check_width
 
 Found = tuple[tuple[int, int], Any]
 """The shape of the rows that patches were drawn from, and a fitted estimator."""
 
-__all__ = ["Found", "classes_in", "learned", "learned_on_shards"]
+__all__ = ["Found", "as_targets", "classes_in", "learned", "learned_on_shards"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,22 @@ class _LearningShards:
     drawing: Drawing
     classes: Any
 
-    def __call__(self, number: int, part: Any, seeds: Sequence[int]) -> list[Found]:
-        """Fit estimators to patches of a shard."""
+    def __call__(self, number: int, part: Any, seeds: Sequence[int]) -> tuple[int, list[Found]]:
+        """Fit estimators to patches of a shard; return the number of outputs, too."""
         with loaded(number, part) as (data, labels, weights):
             if weights is not None:
                 raise ValueError("patches have no weights: give (X, y)")
             X = check_array(data, accept_sparse="csr", dtype=None, ensure_all_finite=False)
-            y = np.asarray(labels) if self.classes is None else np.searchsorted(self.classes, labels)
-            check_consistent_length(X, y)
-            return [(X.shape, seeded(self.estimator, seed).fit(*self.drawing.cut(seed, X, y))) for seed in seeds]
+            check_consistent_length(X, labels)
+            y = as_targets(labels) if self.classes is None else np.searchsorted(self.classes, column_or_1d(labels))
+            models = [seeded(self.estimator, seed).fit(*self.drawing.cut(seed, X, y)) for seed in seeds]
+            return (1 if y.ndim == 1 else y.shape[1]), [(X.shape, model) for model in models]
+
+
+def as_targets(y: Any) -> Any:
+    """Return numbers to learn as an array, one column of them without the other dimension."""
+    y = np.asarray(y)
+    return column_or_1d(y, warn=True) if y.ndim == 1 or y.shape[1] == 1 else y
 
 
 def learned_on_shards(
@@ -122,7 +130,7 @@ def learned_on_shards(
     Raises
     ------
     ValueError
-        If a shard is not valid or has other features than the first, which is said with its number.
+        If a shard is not valid or has other features or outputs than the first, which is said with its number.
     """
     # A shard is read by as few calls as keep all workers busy.
     calls = math.ceil(plan.workers / len(parts))
@@ -135,18 +143,21 @@ def learned_on_shards(
     items = [(number, parts[number], [seeds[place] for place in some.tolist()]) for number, some in places]
     answers = run(plan, _LearningShards(estimator, drawing, classes), items)
     found: dict[int, Found] = {}
-    for (number, some), answer in zip(places, answers, strict=True):
-        check_width(number, answer[0][0][1], answers[0][0][0][1])
-        found.update(zip(some.tolist(), answer, strict=True))
+    first_outputs, [((_, first_width), _), *_] = answers[0]
+    for (number, some), (outputs, made) in zip(places, answers, strict=True):
+        check_width(number, made[0][0][1], first_width)
+        if outputs != first_outputs:
+            raise ValueError(f"shard {number}: y has {outputs} columns, but that of shard 0 has {first_outputs}")
+        found.update(zip(some.tolist(), made, strict=True))
     return [found[place] for place in range(len(seeds))]
 
 
 def classes_in(plan: Plan, parts: Sequence[Any]) -> Any:
     """Return the labels that there are in shards, sorted; workers read them."""
     found = run(plan, _labels, list(enumerate(parts)))
-    return np.unique(np.concatenate(found))
+    return united(found)
 
 
 def _labels(number: int, part: Any) -> Any:
     with loaded(number, part) as (_, y, _):
-        return np.unique(y)
+        return np.unique(column_or_1d(y))

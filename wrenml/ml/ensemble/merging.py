@@ -11,6 +11,8 @@ import sklearn.ensemble as theirs
 from sklearn.base import clone, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from wrenml.ml.labels import kind_of
+
 __all__ = ["merge_forests", "merged"]
 
 _FORESTS: Final = (
@@ -19,7 +21,6 @@ _FORESTS: Final = (
     theirs.ExtraTreesClassifier,
     theirs.ExtraTreesRegressor,
 )
-_STRINGS: Final = "SU"
 
 
 def merge_forests(forests: Iterable[Any]) -> Any:
@@ -142,6 +143,6 @@ def _difference(forest: Any, first: Any) -> str:
         return "knows its features by other names than forest 0: they learned different columns, or in another order"
     if is_classifier(first):
         for some, others in zip(_classes(forest), _classes(first), strict=True):
-            if (some.dtype.kind in _STRINGS) != (others.dtype.kind in _STRINGS):
+            if kind_of(some) != kind_of(others):
                 return f"knows the classes {some!r}, forest 0 {others!r}: give labels of one type"
     return ""

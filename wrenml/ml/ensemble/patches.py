@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wrenml.executor import Executor
 from wrenml.ml.ensemble.drawing import SEEDS, Drawing
-from wrenml.ml.ensemble.learning import Found, classes_in, learned, learned_on_shards
+from wrenml.ml.ensemble.learning import Found, as_targets, classes_in, learned, learned_on_shards
 from wrenml.ml.ensemble.shards import parts_of
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.engine import planned
@@ -77,11 +77,13 @@ class RandomPatches:
         with compat.fitting(self):
             checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": None, "ensure_all_finite": False}
             X, y = validate_data(self, X, y, multi_output=True, **checks)
-            y = column_or_1d(y, warn=True) if y.ndim == 1 or y.shape[1] == 1 else y
             if is_classifier(self):
+                y = column_or_1d(y, warn=True)
                 check_classification_targets(y)
                 classes, y = np.unique(y, return_inverse=True)
                 self._know(classes)
+            else:
+                y = as_targets(y)
             plan = planned(self.executor, "fit", self, self.n_jobs)
             seeds = self._seeds_drawn()
             models = learned(plan, self._model(), self._drawing(), (X, y), seeds)
@@ -107,7 +109,8 @@ class RandomPatches:
         Raises
         ------
         ValueError
-            If there are no shards, or more than estimators; if one is not valid, which is said with its number.
+            If there are no shards, or more than estimators; if one is not valid or does not go with the first, which is
+            said with its number.
         """
         with compat.fitting(self):
             plan = planned(self.executor, "fit_shards", self, self.n_jobs)
