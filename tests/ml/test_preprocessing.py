@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import sklearn.feature_extraction
 import sklearn.preprocessing
 from hypothesis import given, settings
@@ -118,6 +119,18 @@ class TestDataSets:
         with pytest.raises(ValueError, match="say where with url="):
             scaler.transform(dataset)
 
+    def test_tables_as_output_are_of_rows(self, ours: Any, inline: wrenml.Executor, tmp_path: Path) -> None:
+        dataset = ShardedDataset.from_arrays(X, url=tmp_path / "raw", rows_per_shard=50)
+        scaler = clone(ours).set_params(executor=inline).fit(dataset)
+        with sklearn.config_context(transform_output="pandas"):
+            scaled = scaler.transform(dataset, url=tmp_path / "scaled")
+            frame = scaler.transform(X)
+        assert isinstance(frame, pd.DataFrame)
+        np.testing.assert_array_equal(scaled.to_arrays()[0], frame)
+        scaler.set_output(transform="pandas")
+        assert scaler.transform(dataset, url=tmp_path / "again").digest == scaled.digest
+        assert isinstance(scaler.transform(X), pd.DataFrame)
+
     def test_bad_shards(self, ours: Any, inline: wrenml.Executor) -> None:
         scaler = clone(ours).set_params(executor=inline)
         y = np.zeros(len(X))
@@ -141,6 +154,15 @@ class TestDataSets:
 def test_names_of_columns_are_forgotten_with_the_fit(inline: wrenml.Executor) -> None:
     scaler = MinMaxScaler(executor=inline).fit(pd.DataFrame(X[:, :2], columns=["a", "b"]))
     assert not hasattr(scaler.fit([(X, None)]), "feature_names_in_")
+
+
+@pytest.mark.parametrize("ours", [MaxAbsScaler(), StandardScaler(with_mean=False)], ids=lambda one: type(one).__name__)
+def test_sparse_data_sets_where_tables_are_output(ours: Any, inline: wrenml.Executor, tmp_path: Path) -> None:
+    dataset = ShardedDataset.from_arrays(FORMS["sparse"], url=tmp_path / "raw")
+    with sklearn.config_context(transform_output="pandas"):
+        scaler = clone(ours).set_params(executor=inline).fit(dataset)
+        scaled = scaler.transform(dataset, url=tmp_path / "scaled")
+    np.testing.assert_array_equal(scaled.to_arrays()[0].toarray(), scaler.transform(FORMS["sparse"]).toarray())
 
 
 CODES = np.random.default_rng(1).integers(0, 40, size=(50, 3)).astype(float)

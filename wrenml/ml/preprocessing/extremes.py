@@ -9,12 +9,13 @@ import numpy as np
 import sklearn.preprocessing as theirs
 
 from wrenml.executor import Executor
-from wrenml.ml.preprocessing.parts import DEFAULT_SHARDS, learned, plain, written
+from wrenml.ml.preprocessing.parts import DEFAULT_SHARDS, learned, plain, unwrapped, written
 from wrenml.ml.signatures import with_parameters
 
 __all__ = ["MaxAbsScaler", "MinMaxScaler"]
 
 
+@unwrapped
 @with_parameters(n_shards=DEFAULT_SHARDS, executor=None)
 class MinMaxScaler(theirs.MinMaxScaler):  # type: ignore[misc]  # scikit-learn has no types
     """scikit-learn's `MinMaxScaler`, whose bounds are found by the workers of an executor, shard by shard.
@@ -88,6 +89,7 @@ class MinMaxScaler(theirs.MinMaxScaler):  # type: ignore[misc]  # scikit-learn h
         return super().transform(X)
 
 
+@unwrapped
 class MaxAbsScaler(theirs.MaxAbsScaler):  # type: ignore[misc]  # scikit-learn has no types
     """scikit-learn's `MaxAbsScaler`, for sparse data too, whose bounds are found by workers, shard by shard.
 

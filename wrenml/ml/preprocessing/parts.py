@@ -11,11 +11,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import partial
+from inspect import unwrap
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -24,9 +26,11 @@ from wrenml.ml.linear_model.shards import FLOATS, checked_weights
 from wrenml.ml.model_selection.engine import planned, run
 from wrenml.ml.shards import check_some, common_width, forget_names, in_shard, parts_of
 
-__all__ = ["DEFAULT_SHARDS", "as_theirs", "learned", "plain", "slices", "written"]
+__all__ = ["DEFAULT_SHARDS", "as_theirs", "learned", "plain", "slices", "unwrapped", "written"]
 
 DEFAULT_SHARDS: Final = 4
+
+Kind = TypeVar("Kind", bound=type)
 
 
 def plain(ours: Any, kind: type[Any], **others: Any) -> Any:
@@ -139,6 +143,15 @@ def written(ours: Any, kind: type[Any], dataset: Any, url: Any, *, overwrite: bo
     return dataset.transform(_Transformed(as_theirs(ours, kind)), url, executor=ours.executor, overwrite=overwrite)
 
 
+def unwrapped(kind: Kind) -> Kind:
+    """Decorate a scaler: a data set that its `transform` returns stays one where tables are set as output.
+
+    scikit-learn wraps the method when the class is made; that of rows, which ours calls, is wrapped as well.
+    """
+    kind.transform = unwrap(kind.transform)  # type: ignore[attr-defined]  # of scikit-learn's scalers
+    return kind
+
+
 class _Transformed:
     """What becomes of a shard: in a worker."""
 
@@ -147,7 +160,8 @@ class _Transformed:
         self._estimator = estimator
 
     def __call__(self, X: Any, y: Any) -> Any:
-        made = self._estimator.transform(X)
+        with config_context(transform_output="default"):
+            made = self._estimator.transform(X)
         if sparse.issparse(made):
             made = sparse.csr_matrix(made)
         return made if y is None else (made, y)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import sklearn.preprocessing as theirs
 
-from wrenml.ml.preprocessing.parts import DEFAULT_SHARDS, learned, written
+from wrenml.ml.preprocessing.parts import DEFAULT_SHARDS, learned, unwrapped, written
 from wrenml.ml.signatures import with_parameters
 
 __all__ = ["StandardScaler"]
@@ -17,6 +17,7 @@ Moments = tuple[Any, Any, Any]
 """How many values columns have, their means and variances; each an ndarray of shape (n_features,), or None."""
 
 
+@unwrapped
 @with_parameters(n_shards=DEFAULT_SHARDS, executor=None)
 class StandardScaler(theirs.StandardScaler):  # type: ignore[misc]  # scikit-learn has no types
     """scikit-learn's `StandardScaler`, whose moments are found by the workers of an executor, shard by shard.
