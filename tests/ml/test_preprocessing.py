@@ -89,6 +89,12 @@ class TestEqual:
         close(found.fit(FORMS[form], sample_weight=weights), expected)
 
 
+def test_rows_that_do_not_count_fill_a_shard(inline: wrenml.Executor) -> None:
+    weights = np.repeat([0.0, 1.0, 2.0], [40, 40, 23])
+    found = StandardScaler(n_shards=5, executor=inline).fit(X, sample_weight=weights)
+    close(found, sklearn.preprocessing.StandardScaler().fit(X, sample_weight=weights))
+
+
 @settings(max_examples=25, deadline=None)
 @given(MATRICES, st.integers(1, 8))
 @pytest.mark.filterwarnings("ignore:All-NaN", "ignore:invalid value encountered in divide")

@@ -341,6 +341,9 @@ class TestData:
             (LogisticRegression(tol=-1), "tol=-1"),
             (LogisticRegression(n_shards=0), "n_shards=0"),
             (LinearSVC(intercept_scaling=0), "intercept_scaling=0"),
+            (LinearSVC().set_params(intercept_scaling="1"), "intercept_scaling='1': give a number above 0"),
+            (LogisticRegression(class_weight={0: 0, 1: 0}), "the weights of all rows sum to 0.0"),
+            (ParallelSGDClassifier(class_weight={0: 0, 1: 0}), "the weights of all rows sum to 0.0"),
             (LinearSVC(class_weight="fair"), "class_weight"),
             (ParallelSGDClassifier("squared_error"), "loss='squared_error': give one of 'log_loss'"),
             (ParallelSGDClassifier(mixing="errors"), "mixing='errors': give one of 'uniform', 'samples'"),
@@ -382,6 +385,8 @@ class TestRounds:
         assert list(table) == ["round", "loss", "seconds", "fetch", "load", "compute", "send", "kept", "total"]
         assert table["total"].iloc[-1] == pytest.approx(sum(each.seconds for each in model.history_))
         pickle.loads(pickle.dumps(model)).executor.shutdown()
+        with pytest.raises(TypeError, match="LogisticRegression has no history_: give a fitted"):
+            history_to_frame(LogisticRegression())
 
     def test_a_callback_sees_each_round_and_may_stop(self, inline: wrenml.Executor) -> None:
         seen: list[LearningState] = []

@@ -84,6 +84,19 @@ class Survey:
             return self.weights.sum() / (len(self.classes) * self.weights)
         return compute_class_weight(class_weight, classes=self.classes, y=self.classes)
 
+    def size(self, class_weights: Any) -> float:
+        """Return the sum of the weights of all rows, by which losses are divided.
+
+        Raises
+        ------
+        ValueError
+            If it is not above 0.
+        """
+        size = float((self.weights if class_weights is None else self.weights * class_weights).sum())
+        if not size > 0:
+            raise ValueError(f"the weights of all rows sum to {size}: give class_weight and sample_weight above 0")
+        return size
+
 
 @dataclass(frozen=True, slots=True)
 class Entered:

@@ -41,6 +41,8 @@ def summed(answers: list[Answer]) -> Answer:
 class FullBatch(LinearClassifier):
     """What learning by full batches shares; see `LogisticRegression`."""
 
+    _above_zero: tuple[str, ...] = ("C", "tol")
+
     # What subclasses say
 
     def _loss(self) -> str:
@@ -88,7 +90,7 @@ class FullBatch(LinearClassifier):
         learning = Learning(
             plan, data.shards, task, combine=summed, problems=problems, checkpoint=checkpoint, callback=self.callback
         )
-        size = float((data.survey.weights if weights is None else data.survey.weights * weights).sum())
+        size = data.survey.size(weights)
         objective = _Objective(learning, problems, size, 1 / (self.C * size), self._penalised_intercept())
         best, iterations = self._minimised(objective, start)
         coef, intercept = parted(best, problems)
@@ -100,7 +102,7 @@ class FullBatch(LinearClassifier):
 
     def _check_parameters(self) -> None:
         check_choices(self, ("n_shards", "max_iter"))
-        for name in ("C", "tol"):
+        for name in self._above_zero:
             value = getattr(self, name)
             if not isinstance(value, int | float | np.number) or not value > 0:
                 raise ValueError(f"{name}={value!r}: give a number above 0")

@@ -78,9 +78,19 @@ def history_to_frame(history: Any) -> Any:
     -------
     pandas.DataFrame
         A row for each round, with the fields of `LearningRound`, and ``total``, the seconds of all rounds up to it.
+
+    Raises
+    ------
+    TypeError
+        If there is no history: it is not fitted, or another estimator.
     """
     import pandas as pd  # noqa: PLC0415  # an extra of its own, and slow to load
 
     rounds: Sequence[LearningRound] = getattr(history, "history_", history)
+    if not isinstance(rounds, Sequence):
+        raise TypeError(
+            f"{type(history).__name__} has no history_: give a fitted LogisticRegression, LinearSVC or "
+            "ParallelSGDClassifier, or its history_"
+        )
     totals = accumulate(each.seconds for each in rounds)
     return pd.DataFrame([asdict(each) | {"total": total} for each, total in zip(rounds, totals, strict=True)])

@@ -249,8 +249,7 @@ class ParallelSGDClassifier(LinearClassifier):
             checkpoint=checkpoint,
             callback=self.callback,
         )
-        size = float((data.survey.weights if weights is None else data.survey.weights * weights).sum())
-        self._learn(learning, data, size)
+        self._learn(learning, data, data.survey.size(weights))
         return self
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]

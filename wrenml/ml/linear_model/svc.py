@@ -38,6 +38,8 @@ class LinearSVC(FullBatch):
         As of `LogisticRegression`.
     """
 
+    _above_zero = ("C", "tol", "intercept_scaling")
+
     def __init__(  # noqa: PLR0913  # the parameters of an estimator
         self,
         *,
@@ -69,6 +71,4 @@ class LinearSVC(FullBatch):
         return "squared_hinge"
 
     def _penalised_intercept(self) -> float:
-        if not self.intercept_scaling > 0:
-            raise ValueError(f"intercept_scaling={self.intercept_scaling!r}: give a number above 0")
         return float(self.intercept_scaling) ** -2

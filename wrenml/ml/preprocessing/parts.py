@@ -22,7 +22,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wrenml.ml.linear_model.entering import shards_of
-from wrenml.ml.linear_model.shards import FLOATS, checked_weights
+from wrenml.ml.linear_model.shards import FLOATS, Shard, checked_weights, weighted
 from wrenml.ml.model_selection.engine import planned, run
 from wrenml.ml.shards import check_some, common_width, forget_names, in_shard, parts_of
 
@@ -114,8 +114,12 @@ def learned(
 def _slices(ours: Any, X: Any, sample_weight: Any) -> list[tuple[Any]]:
     # Where it makes no sense, scikit-learn says so best.
     X = validate_data(ours, X, accept_sparse="csr", dtype=FLOATS, ensure_all_finite="allow-nan")
-    weights = checked_weights(sample_weight, X)
-    return [((X[rows], None if weights is None else weights[rows]),) for rows in slices(X.shape[0], ours.n_shards)]
+    # scikit-learn refuses a part in which no row counts.
+    rows = weighted(Shard(X, None, checked_weights(sample_weight, X)))
+    return [
+        ((rows.X[some], None if rows.weights is None else rows.weights[some]),)
+        for some in slices(len(rows), ours.n_shards)
+    ]
 
 
 def _learned(estimator: Any, names: tuple[str, ...], shard: Any, number: int | None) -> dict[str, Any]:
