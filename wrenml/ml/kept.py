@@ -14,6 +14,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from wrenml import Options
@@ -25,6 +26,7 @@ __all__ = ["Rows", "content_of", "safe_name"]
 
 _log = logging.getLogger("wrenml")
 
+_READERS: Final = 16  # requests at a time
 _EVERY: Final = 0.5  # seconds between writes while rows come in
 _WORTH: Final = 1.0  # seconds of work that are not left unwritten until another row comes
 
@@ -55,11 +57,17 @@ class Rows:
 
     def read(self) -> Iterator[list[Any]]:
         """Iterate over the rows that there are; of several with a key the last counts."""
-        for key in self._storage.list(self._prefix):
-            try:
-                yield from self._checked(json.loads(bytes(self._storage.get(key))))
-            except (ValueError, KeyNotFoundError):
-                _log.warning("wrenml: %s does not hold %s, or not whole; it was not used", key, self._what)
+        keys = list(self._storage.list(self._prefix))
+        with ThreadPoolExecutor(_READERS) as pool:  # a request takes long where storage is far away
+            for rows in pool.map(self._rows_of, keys):
+                yield from rows
+
+    def _rows_of(self, key: str) -> list[list[Any]]:
+        try:
+            return self._checked(json.loads(bytes(self._storage.get(key))))
+        except (ValueError, KeyNotFoundError):
+            _log.warning("wrenml: %s does not hold %s, or not whole; it was not used", key, self._what)
+            return []
 
     def _checked(self, rows: Any) -> list[list[Any]]:
         if isinstance(rows, list) and all(isinstance(row, list) and len(row) == self._width for row in rows):
