@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,20 @@ class TestDataSets:
         scaler.set_output(transform="pandas")
         assert scaler.transform(dataset, url=tmp_path / "again").digest == scaled.digest
         assert isinstance(scaler.transform(X), pd.DataFrame)
+
+    def test_shards_are_taken_one_at_a_time(self, ours: Any, two_workers: wrenml.Executor) -> None:
+        before: list[weakref.ref[Any]] = []
+
+        def shards() -> Iterator[tuple[Any, None]]:
+            for start in range(4):
+                assert [rows() for rows in before[:-1]] == [None] * max(0, start - 1)
+                rows = X[start::4].copy()
+                before.append(weakref.ref(rows))
+                yield rows, None
+
+        scaler = clone(ours).set_params(executor=two_workers).fit(shards())
+        assert len(before) == 4
+        close(scaler, getattr(sklearn.preprocessing, type(ours).__name__)().fit(X))
 
     def test_bad_shards(self, ours: Any, inline: wrenml.Executor) -> None:
         scaler = clone(ours).set_params(executor=inline)

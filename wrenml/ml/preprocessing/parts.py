@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from inspect import unwrap
 from itertools import pairwise
@@ -91,35 +91,35 @@ def learned(
         If data is not valid; what is wrong with a shard names its number.
     """
     given = shards_of(X, None)
+    plan = planned(ours.executor, "fit", ours, None)
+    put = plan.executor.put
     if given is None:
-        shards = _slices(ours, X, sample_weight)
+        shards = [put(part) for part in _slices(ours, X, sample_weight)]
     elif sample_weight is not None:
         raise ValueError("sample_weight= is for rows, not for shards")
     else:
+        # One at a time: together they may be larger than memory.
         shards = [
-            (shard if hasattr(shard, "load") else (parts_of(number, shard)[0], None),)
+            shard if hasattr(shard, "load") else put((parts_of(number, shard)[0], None))
             for number, shard in enumerate(given)
         ]
         forget_names(ours)
     check_some(shards)
-    plan = planned(ours.executor, "fit", ours, None)
     # One call for each shard: its worker needs that shard only.
     alone = [[number] for number in range(len(shards))]
-    items = [(*shard, None if given is None else number) for number, shard in enumerate(shards)]
+    items = [(shard, None if given is None else number) for number, shard in enumerate(shards)]
     found: list[dict[str, Any]] = run(plan, partial(_learned, plain(ours, kind), tuple(names)), items, groups=alone)
     ours.n_features_in_ = common_width([each["n_features_in_"] for each in found])
     return found
 
 
-def _slices(ours: Any, X: Any, sample_weight: Any) -> list[tuple[Any]]:
+def _slices(ours: Any, X: Any, sample_weight: Any) -> Iterator[tuple[Any, Any]]:
     # Where it makes no sense, scikit-learn says so best.
     X = validate_data(ours, X, accept_sparse="csr", dtype=FLOATS, ensure_all_finite="allow-nan")
     # scikit-learn refuses a part in which no row counts.
     rows = weighted(Shard(X, None, checked_weights(sample_weight, X)))
-    return [
-        ((rows.X[some], None if rows.weights is None else rows.weights[some]),)
-        for some in slices(len(rows), ours.n_shards)
-    ]
+    for some in slices(len(rows), ours.n_shards):
+        yield rows.X[some], None if rows.weights is None else rows.weights[some]
 
 
 def _learned(estimator: Any, names: tuple[str, ...], shard: Any, number: int | None) -> dict[str, Any]:
