@@ -163,6 +163,15 @@ def test_a_shard_may_have_no_terms(inline: wrenml.Executor) -> None:
     same(found, expected)
 
 
+def kind_of(document: str) -> list[str]:
+    return [type(document).__name__]
+
+
+def test_an_array_travels_as_plain_text(inline: wrenml.Executor) -> None:
+    found = ours.CountVectorizer(analyzer=kind_of, executor=inline).fit(np.array(TEXTS))
+    assert found.vocabulary_ == {"str": 0}
+
+
 def test_files_and_bytes(tmp_path: Path, inline: wrenml.Executor) -> None:
     paths = []
     for number, text in enumerate(TEXTS[:6]):

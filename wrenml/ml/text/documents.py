@@ -27,6 +27,8 @@ def documents_of(vectorizer: Any, raw_documents: Iterable[Any]) -> list[Any]:
     if isinstance(raw_documents, str):
         # The type that scikit-learn raises.
         raise ValueError("Iterable over raw text documents expected, string object received.")  # noqa: TRY004
+    if isinstance(raw_documents, np.ndarray) and raw_documents.ndim == 1:
+        raw_documents = raw_documents.tolist()  # numpy's own strings are five times as many bytes, pickled
     documents = (
         list(raw_documents) if vectorizer.input == "content" else [vectorizer.decode(raw) for raw in raw_documents]
     )
