@@ -266,6 +266,17 @@ class TestParts:
         assert np.max(np.abs(counts - 60)) < 5 * 6.9
         assert counts.std() < 2 * 6.9
 
+    def test_the_same_seed_draws_anew_from_a_part(self, tmp_path: Path) -> None:
+        rows = np.arange(12.0).reshape(-1, 1)
+        data = ShardedDataset.from_shards([rows[:4], rows[4:]], url=tmp_path)
+        counts = np.zeros(12)
+        for seed in range(600):
+            train, _ = data.split(0.5, random_state=seed)
+            counts[train.split(2, random_state=seed)[1].to_arrays()[0].astype(int)] += 1
+        # 600 draws of a sixth: 100 ± 9.1
+        assert np.max(np.abs(counts - 100)) < 4 * 9.1
+        assert counts.std() < 2 * 9.1
+
 
 WRITER = """
 import os, signal, sys

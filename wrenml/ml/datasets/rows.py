@@ -127,14 +127,16 @@ class Rows(Described):
             len(choices[-1]) if choices else record.rows
             for record, choices in zip(self._manifest.shards, self._choices, strict=True)
         ]
-        counts = dealt(sizes, totals, np.random.default_rng(seed))
+        # Each draw has a seed of its own, also from a part that the same number has drawn.
+        depth = max(map(len, self._choices), default=0)
+        counts = dealt(sizes, totals, np.random.default_rng([seed, 0, depth, 1]))
         stops = np.cumsum(counts, axis=0)
         return [
             type(self)(
                 self._url,
                 self._manifest,
                 [
-                    (*choices, Choice((seed, number), int(stop - count), int(stop)))
+                    (*choices, Choice((seed, number, depth), int(stop - count), int(stop)))
                     for number, (choices, count, stop) in enumerate(zip(self._choices, part, ends, strict=True))
                 ],
             )
