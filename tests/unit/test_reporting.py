@@ -53,6 +53,10 @@ class TestPicture:
         lines = {name: d.count("M") for name, d in re.findall(r'class="(\w+)" stroke-width="[\d.]+" d="([^"]+)"', svg)}
         assert lines == {"sent": 3, "running": 2, "failed": 1}
 
+    def test_calls_too_short_for_the_clock(self) -> None:
+        svg = picture([times(0, 1, 1), times(1, 1, 1)])
+        assert re.findall(r'class="running"[^>]*d="([^"]+)"', svg)[0].count("M") == 2
+
     def test_the_longest_reaches_the_end(self) -> None:
         svg = picture([times(0, 0, 1), times(1, 0, 10)])
         ends = [float(end) for end in re.findall(r"H([\d.]+)", re.findall(r'class="running"[^>]*d="([^"]+)"', svg)[0])]

@@ -62,7 +62,7 @@ def _rows(calls: Sequence[CallTimes], begin: float, scale: float) -> Iterable[st
 
 
 def _counts(steps: Sequence[tuple[float, int]], begin: float, scale: float) -> Iterable[str]:
-    most = max(count for _, count in steps)
+    most = max(1, *(count for _, count in steps))  # calls may end at the instant they start, as far as clocks tell
     bottom = _TOP + _ROWS_HEIGHT + _GAP + _COUNT_HEIGHT
     # Of changes within a pixel the highest shows.
     columns: dict[int, int] = {}
