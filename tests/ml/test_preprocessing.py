@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import UserDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,7 @@ class TestHashing:
         ("kind", "samples"),
         [
             ("dict", [{"cat": 2, "dog": number} for number in range(9)]),
+            ("dict", [UserDict(cat=2), {"dog": "old"}]),
             ("pair", [[("cat", 2.0), ("dog", -1.0)]] * 3),
             ("string", [["cat", "dog"], [], ["cow"]]),
         ],
@@ -234,6 +236,11 @@ class TestHashing:
         ]:
             with pytest.raises(ValueError, match=message):
                 FeatureHasher(16, columns=columns, executor=inline).transform(CODES)
+
+    def test_words_that_are_not_hashed(self, inline: wrenml.Executor) -> None:
+        words = np.array([["a", "x"], ["b", "x"]], dtype=object)
+        with pytest.raises(ValueError, match=r"what is not hashed has to be numbers .*: give such columns in columns="):
+            FeatureHasher(8, columns=[0], executor=inline).transform(words)
 
     def test_data_sets_without_columns_to_hash(self, inline: wrenml.Executor, tmp_path: Path) -> None:
         rows = ShardedDataset.from_arrays(CODES, url=tmp_path / "rows")

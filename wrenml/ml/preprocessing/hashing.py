@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -63,7 +63,7 @@ class FeatureHasher(theirs.FeatureHasher):  # type: ignore[misc]  # scikit-learn
         if hasattr(raw_X, "shards") and (self.columns is None or raw_X.n_features is None):
             raise ValueError("of a data set, columns= of its rows are hashed: give their numbers; lines have none")
         if self.columns is None:
-            samples = [sample if isinstance(sample, dict | str) else list(sample) for sample in raw_X]
+            samples = [sample if isinstance(sample, Mapping | str) else list(sample) for sample in raw_X]
             return stacked(over_shards(self, partial(_hashed, plain(self, theirs.FeatureHasher)), samples))
         hasher = _ColumnHasher(plain(self, theirs.FeatureHasher, input_type="string"), tuple(self.columns))
         if hasattr(raw_X, "shards"):
@@ -140,4 +140,9 @@ def _shown(value: Any) -> Any:
 
 
 def _plain(X: Any) -> Any:
-    return X if sparse.issparse(X) else sparse.csr_matrix(X.astype(np.float64))
+    if sparse.issparse(X):
+        return X
+    try:
+        return sparse.csr_matrix(X.astype(np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"what is not hashed has to be numbers ({error}): give such columns in columns=") from error
