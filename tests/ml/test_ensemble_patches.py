@@ -16,6 +16,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -139,6 +140,19 @@ def test_what_makes_no_sense_is_refused(two_workers: wrenml.Executor) -> None:
     assert not hasattr(model, "estimators_")
     with pytest.raises(ValueError, match="shard 1: y has 2 columns, but that of shard 0 has 1"):
         RandomPatchesRegressor(executor=two_workers).fit_shards([halves[0], (X, np.c_[Y, Y])])
+
+
+def test_decisions_about_other_classes_are_not_averaged(inline: wrenml.Executor) -> None:
+    data, target = X[Y < 3], Y[Y < 3]
+    ours = pair("Classifier", inline, estimator=LinearSVC(random_state=0))[0].fit(data, target)
+    each = zip(ours.estimators_, ours.estimators_features_, strict=True)
+    mean = np.mean([model.decision_function(REST[:, features]) for model, features in each], axis=0)
+    np.testing.assert_allclose(ours.decision_function(REST), mean)
+    shards = [(data[target != number], target[target != number]) for number in range(3)]
+    with pytest.raises(ValueError, match="estimator 0 has seen 2 of 3 classes"):
+        ours.fit_shards(shards).decision_function(REST)
+    assert set(ours.predict(REST)) == {0, 1, 2}
+    assert not hasattr(RandomPatchesClassifier(), "decision_function")
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import sklearn.ensemble as theirs
 from sklearn.base import clone, is_classifier
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -161,6 +162,10 @@ class RandomPatches:
         self.estimators_features_ = [self._drawing().draw(*patch)[1] for patch in self._patches]
 
 
+def _decides(ensemble: Any) -> bool:
+    return hasattr(getattr(ensemble, "estimators_", [ensemble._model()])[0], "decision_function")  # noqa: SLF001  # ours
+
+
 class RandomPatchesClassifier(RandomPatches, theirs.BaggingClassifier):  # type: ignore[misc]  # scikit-learn has no types
     """A classifier whose estimators each learn some rows and some features, on the workers of an executor.
 
@@ -205,6 +210,33 @@ class RandomPatchesClassifier(RandomPatches, theirs.BaggingClassifier):  # type:
     n_features_in_ : int
         Features.
     """
+
+    @available_if(_decides)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Any:
+        """Average the estimators' decision functions.
+
+        Parameters
+        ----------
+        X : array or sparse matrix of shape (n, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n,) for two classes, else (n, n_classes)
+            The mean.
+
+        Raises
+        ------
+        ValueError
+            If an estimator has not seen all classes: its numbers are about others.
+        """
+        for number, model in enumerate(getattr(self, "estimators_", ())):
+            if len(model.classes_) != self.n_classes_:
+                raise ValueError(
+                    f"estimator {number} has seen {len(model.classes_)} of {self.n_classes_} classes, and its decision "
+                    "function cannot be averaged with others: use predict(), or shards that have all classes"
+                )
+        return super().decision_function(X)
 
 
 class RandomPatchesRegressor(RandomPatches, theirs.BaggingRegressor):  # type: ignore[misc]
