@@ -140,6 +140,10 @@ def test_what_makes_no_sense_is_refused(two_workers: wrenml.Executor) -> None:
     assert not hasattr(model, "estimators_")
     with pytest.raises(ValueError, match="shard 1: y has 2 columns, but that of shard 0 has 1"):
         RandomPatchesRegressor(executor=two_workers).fit_shards([halves[0], (X, np.c_[Y, Y])])
+    frame = pytest.importorskip("pandas").DataFrame(X[:, :2], columns=["a", "b"])
+    with pytest.raises(ValueError, match="shard 1: its columns are not those of shard 0, or in another order"):
+        model.fit_shards([(frame, Y), (frame[["b", "a"]], Y)])
+    model.fit_shards([(frame, Y), (X[:, :2], Y)])
 
 
 def test_decisions_about_other_classes_are_not_averaged(inline: wrenml.Executor) -> None:

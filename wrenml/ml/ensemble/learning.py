@@ -95,8 +95,8 @@ class _LearningShards:
     drawing: Drawing
     classes: Any
 
-    def __call__(self, number: int, part: Any, seeds: Sequence[int]) -> tuple[int, list[Found]]:
-        """Fit estimators to patches of a shard; return the number of outputs, too."""
+    def __call__(self, number: int, part: Any, seeds: Sequence[int]) -> tuple[int, list[Any], list[Found]]:
+        """Fit estimators to patches of a shard; return its number of outputs and a frame's columns, too."""
         with loaded(number, part) as (data, labels, weights):
             if weights is not None:
                 raise ValueError("patches have no weights: give (X, y)")
@@ -104,7 +104,8 @@ class _LearningShards:
             check_consistent_length(X, labels)
             y = as_targets(labels) if self.classes is None else np.searchsorted(self.classes, column_or_1d(labels))
             models = [seeded(self.estimator, seed).fit(*self.drawing.cut(seed, X, y)) for seed in seeds]
-            return (1 if y.ndim == 1 else y.shape[1]), [(X.shape, model) for model in models]
+            outputs = 1 if y.ndim == 1 else y.shape[1]
+            return outputs, list(getattr(data, "columns", ())), [(X.shape, model) for model in models]
 
 
 def as_targets(y: Any) -> Any:
@@ -143,11 +144,13 @@ def learned_on_shards(
     items = [(number, parts[number], [seeds[place] for place in some.tolist()]) for number, some in places]
     answers = run(plan, _LearningShards(estimator, drawing, classes), items)
     found: dict[int, Found] = {}
-    first_outputs, [((_, first_width), _), *_] = answers[0]
-    for (number, some), (outputs, made) in zip(places, answers, strict=True):
+    first_outputs, first_columns, [((_, first_width), _), *_] = answers[0]
+    for (number, some), (outputs, columns, made) in zip(places, answers, strict=True):
         check_width(number, made[0][0][1], first_width)
         if outputs != first_outputs:
             raise ValueError(f"shard {number}: y has {outputs} columns, but that of shard 0 has {first_outputs}")
+        if columns and first_columns and columns != first_columns:
+            raise ValueError(f"shard {number}: its columns are not those of shard 0, or in another order")
         found.update(zip(some.tolist(), made, strict=True))
     return [found[place] for place in range(len(seeds))]
 
