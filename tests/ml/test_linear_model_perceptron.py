@@ -259,6 +259,11 @@ class TestBadInput:
         with pytest.raises(ValueError, match=message):
             ParallelPerceptron(executor=inline).fit_shards([(X, ODD), more])
 
+    def test_frames_in_another_order(self, inline: wrenml.Executor) -> None:
+        frame = pytest.importorskip("pandas").DataFrame(X[:, :2], columns=["a", "b"])
+        with pytest.raises(ValueError, match=r"shard 1: its columns are .* in another order"):
+            ParallelPerceptron(executor=inline).fit_shards([(frame, ODD), (frame[["b", "a"]], ODD)])
+
     def test_numbers_that_overflow(self, inline: wrenml.Executor) -> None:
         model = ParallelPerceptron(Perceptron(eta0=1e300), average=False, shuffle=False, executor=inline)
         with pytest.raises(ValueError, match="Floating-point under-/overflow occurred") as raised:

@@ -6,7 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["check_some", "check_width", "common_width", "forget_names", "in_shard", "parts_of", "taken"]
+__all__ = [
+    "check_columns",
+    "check_some",
+    "check_width",
+    "columns_of",
+    "common_width",
+    "forget_names",
+    "in_shard",
+    "parts_of",
+    "taken",
+]
 
 
 def check_some(shards: Sequence[Any]) -> None:
@@ -31,6 +41,23 @@ def check_width(number: int, width: int, first: int) -> None:
     """
     if width != first:
         raise ValueError(f"shard {number}: X has {width} features, but shard 0 has {first} features")
+
+
+def columns_of(X: Any) -> list[Any]:
+    """Return the names of a frame's columns; none for anything else."""
+    return list(getattr(X, "columns", ()))
+
+
+def check_columns(number: int, columns: Sequence[Any], first: Sequence[Any]) -> None:
+    """Refuse a frame with other columns than the first shard, or in another order; only frames have names to compare.
+
+    Raises
+    ------
+    ValueError
+        With the shard's number.
+    """
+    if columns and first and columns != first:
+        raise ValueError(f"shard {number}: its columns are not those of shard 0, or in another order")
 
 
 def common_width(widths: Sequence[int]) -> int:

@@ -21,7 +21,7 @@ from wrenml.ml.ensemble.drawing import Drawing, seeded
 from wrenml.ml.ensemble.shards import loaded
 from wrenml.ml.labels import united
 from wrenml.ml.model_selection.engine import Plan, run
-from wrenml.ml.shards import check_width
+from wrenml.ml.shards import check_columns, check_width, columns_of
 
 Found = tuple[tuple[int, int], Any]
 """The shape of the rows that patches were drawn from, and a fitted estimator."""
@@ -105,7 +105,7 @@ class _LearningShards:
             y = as_targets(labels) if self.classes is None else np.searchsorted(self.classes, column_or_1d(labels))
             models = [seeded(self.estimator, seed).fit(*self.drawing.cut(seed, X, y)) for seed in seeds]
             outputs = 1 if y.ndim == 1 else y.shape[1]
-            return outputs, list(getattr(data, "columns", ())), [(X.shape, model) for model in models]
+            return outputs, columns_of(data), [(X.shape, model) for model in models]
 
 
 def as_targets(y: Any) -> Any:
@@ -149,8 +149,7 @@ def learned_on_shards(
         check_width(number, made[0][0][1], first_width)
         if outputs != first_outputs:
             raise ValueError(f"shard {number}: y has {outputs} columns, but that of shard 0 has {first_outputs}")
-        if columns and first_columns and columns != first_columns:
-            raise ValueError(f"shard {number}: its columns are not those of shard 0, or in another order")
+        check_columns(number, columns, first_columns)
         found.update(zip(some.tolist(), made, strict=True))
     return [found[place] for place in range(len(seeds))]
 

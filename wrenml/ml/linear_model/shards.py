@@ -14,7 +14,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 
 from wrenml.executor import Executor
-from wrenml.ml.shards import check_width, in_shard, parts_of
+from wrenml.ml.shards import check_columns, check_width, columns_of, in_shard, parts_of
 
 __all__ = [
     "FLOATS",
@@ -187,15 +187,16 @@ def read(given: Iterable[Any], rows: Callable[[Any], Any] = features) -> Iterabl
     Raises
     ------
     ValueError
-        If one is empty, has other features or another kind of labels than the first, or its data is not valid; it
-        names the shard.
+        If one is empty, has other features, a frame's in another order, or another kind of labels than the first, or
+        its data is not valid; it names the shard.
     """
     first = None
     for number, parts in enumerate(given):
         shard = checked(number, parts, rows)
-        seen = shard.X.shape[1], isinstance(shard.y[0], str)
+        seen = shard.X.shape[1], isinstance(shard.y[0], str), columns_of(parts[0])
         first = first or seen
         check_width(number, seen[0], first[0])
+        check_columns(number, seen[2], first[2])
         if seen[1] != first[1]:
             raise ValueError(f"shard {number}: of its labels and those of shard 0, some are strings and some are not")
         yield shard
