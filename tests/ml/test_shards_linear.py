@@ -340,6 +340,8 @@ class TestData:
             (LogisticRegression(C=0), "C=0: give a number above 0"),
             (LogisticRegression(tol=-1), "tol=-1"),
             (LogisticRegression(n_shards=0), "n_shards=0"),
+            (LogisticRegression(checkpoint="../mine"), "checkpoint='../mine': give a name"),
+            (ParallelSGDClassifier(checkpoint=""), "checkpoint='': give a name"),
             (LinearSVC(intercept_scaling=0), "intercept_scaling=0"),
             (LinearSVC().set_params(intercept_scaling="1"), "intercept_scaling='1': give a number above 0"),
             (LogisticRegression(class_weight={0: 0, 1: 0}), "the weights of all rows sum to 0.0"),

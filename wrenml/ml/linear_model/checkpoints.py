@@ -54,9 +54,17 @@ class Checkpoint:
 
     @classmethod
     def of(cls, executor: Executor, name: str | None, *study: object) -> Self | None:
-        """Return the checkpoint of that name, if there is one, for answers that depend on these values."""
+        """Return the checkpoint of that name, if there is one, for answers that depend on these values.
+
+        Raises
+        ------
+        ValueError
+            If keys cannot begin with the name.
+        """
         if name is None:
             return None
+        if not {"", ".", ".."}.isdisjoint(str(name).split("/")):
+            raise ValueError(f"checkpoint={name!r}: give a name, such as 'clicks' or 'clicks/first'")
         versions = {"scikit-learn": sklearn.__version__, "numpy": np.__version__}
         return cls(executor.storage, f"checkpoints/{name}/{argument_digest([*study, versions])[:_DIGITS]}/")
 
