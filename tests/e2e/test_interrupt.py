@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,18 @@ if __name__ == "__main__":
 """
 
 
+def waits(pid: int) -> bool:
+    """Whether the main thread of a process sleeps, and goes on to."""
+    status = Path(f"/proc/{pid}/task/{pid}/status")
+    if not status.exists():  # another system than Linux
+        return True
+    states = []
+    for _ in range(2):
+        states.append(re.findall(r"^(?:State|\w*ctxt_switches):\s+(\S+)", status.read_text(), re.MULTILINE))
+        threading.Event().wait(0.05)
+    return states[0][0] == "S" and states[0] == states[1]
+
+
 @pytest.mark.parametrize(
     ("backend", "line", "said"),
     [
@@ -38,13 +52,16 @@ if __name__ == "__main__":
         ("inline", "ex.map(forever, gates)", ""),
     ],
 )  # fmt: skip
-def test_ctrl_c_ends_a_client_at_once(backend: str, line: str, said: str, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_client_at_once(
+    backend: str, line: str, said: str, tmp_path: Path, eventually: Callable[..., None]
+) -> None:
     gate = tmp_path / "gate"
     script = tmp_path / "client.py"
     script.write_text(CLIENT.format(backend=backend, line=line))
     os.mkfifo(gate)
     with subprocess.Popen([sys.executable, script, gate], text=True, stderr=subprocess.PIPE) as client:
         assert gate.read_text().startswith("started")
+        eventually(lambda: waits(client.pid))  # an interrupt that comes before that meets no verb of ours
         client.send_signal(signal.SIGINT)
         _, err = client.communicate(timeout=30)
     assert client.returncode in (1, -signal.SIGINT)

@@ -31,7 +31,7 @@ from wrenml.ml.linear_model.settings import check_choices
 from wrenml.ml.linear_model.shards import Shard
 from wrenml.ml.model_selection.engine import planned
 
-__all__ = ["ParallelSGDClassifier"]
+__all__ = ["Epoch", "ParallelSGDClassifier"]
 
 _SEEDS: Final = 2**31 - 1
 _INNER: Final = (
