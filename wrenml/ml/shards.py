@@ -13,8 +13,9 @@ __all__ = [
     "columns_of",
     "common_width",
     "forget_names",
+    "given_parts",
     "in_shard",
-    "parts_of",
+    "is_dataset",
     "taken",
 ]
 
@@ -96,7 +97,7 @@ def in_shard(number: int | None) -> Iterator[None]:
         raise ValueError(f"shard {number}: {error}") from error
 
 
-def parts_of(number: int, given: Any) -> Sequence[Any]:
+def given_parts(number: int, given: Any) -> Sequence[Any]:
     """Return X, y and, if there are any, the weights of a shard that is given.
 
     Raises
@@ -107,6 +108,11 @@ def parts_of(number: int, given: Any) -> Sequence[Any]:
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise ValueError(f"shard {number} is {type(given).__name__}: give (X, y) or (X, y, sample_weight)")
     return given
+
+
+def is_dataset(given: Any) -> bool:
+    """Whether that is a data set in shards: a frame may have a column of that name, too."""
+    return hasattr(given, "shards") and not hasattr(given, "shape")
 
 
 def taken(given: Any) -> Any:

@@ -20,6 +20,7 @@ from wrenml.ml.ensemble.learning import Found, as_targets, classes_in, learned, 
 from wrenml.ml.ensemble.shards import parts_of
 from wrenml.ml.model_selection import compat
 from wrenml.ml.model_selection.engine import planned
+from wrenml.ml.shards import forget_names
 
 __all__ = ["RandomPatches", "RandomPatchesClassifier", "RandomPatchesRegressor"]
 
@@ -130,7 +131,7 @@ class RandomPatches:
             if classes is not None:
                 self._know(classes)
             self.n_features_in_ = found[0][0][1]
-            vars(self).pop("feature_names_in_", None)
+            forget_names(self)
             self._take(seeds, found)
         return self
 
@@ -138,7 +139,7 @@ class RandomPatches:
     def estimators_samples_(self) -> list[Any]:
         """The rows of each estimator's patch: of the shard that it learned, where there are shards."""
         check_is_fitted(self)
-        return [self._drawing().draw(*patch)[0] for patch in self._patches]
+        return [self._drawn.draw(*patch)[0] for patch in self._patches]
 
     def _drawing(self) -> Drawing:
         return Drawing(self.max_samples, self.max_features, self.bootstrap, self.bootstrap_features)
@@ -159,7 +160,8 @@ class RandomPatches:
         self.estimator_ = clone(self._model())
         self.estimators_ = [model for _, model in found]
         self._patches = [(seed, *shape) for seed, (shape, _) in zip(seeds, found, strict=True)]
-        self.estimators_features_ = [self._drawing().draw(*patch)[1] for patch in self._patches]
+        self._drawn = self._drawing()
+        self.estimators_features_ = [self._drawn.draw(*patch)[1] for patch in self._patches]
 
 
 def _decides(ensemble: Any) -> bool:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from wrenml.executor import Executor
 from wrenml.ml.model_selection.content import as_content
-from wrenml.ml.shards import check_some, in_shard, taken
-from wrenml.ml.shards import parts_of as parts_given
+from wrenml.ml.shards import check_some, given_parts, in_shard, is_dataset, taken
 
 __all__ = ["loaded", "parts_of"]
 
 
-def parts_of(shards: Iterable[Any], executor: Executor) -> list[Any]:
+def parts_of(shards: Any, executor: Executor) -> list[Any]:
     """Return shards as what workers load, each on its own.
 
     Parameters
@@ -31,11 +30,11 @@ def parts_of(shards: Iterable[Any], executor: Executor) -> list[Any]:
         If there are none, or one is something else, which is said with its number.
     """
     parts = []
-    for number, shard in enumerate(getattr(shards, "shards", shards)):
+    for number, shard in enumerate(shards.shards if is_dataset(shards) else shards):
         if hasattr(shard, "load"):
             parts.append(shard)
         else:
-            parts.append(executor.put(tuple(map(as_content, parts_given(number, shard)))))
+            parts.append(executor.put(tuple(map(as_content, given_parts(number, shard)))))
     check_some(parts)
     return parts
 

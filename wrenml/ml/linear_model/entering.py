@@ -21,7 +21,7 @@ from sklearn.utils.validation import validate_data
 from wrenml.ml.linear_model.settings import check_number
 from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked, checked_weights, cut, narrowed, read, weighted
 from wrenml.ml.model_selection.engine import Plan, run
-from wrenml.ml.shards import common_width, forget_names, taken
+from wrenml.ml.shards import common_width, forget_names, is_dataset, taken
 
 __all__ = ["Entered", "Survey", "entered", "loaded", "shards_of"]
 
@@ -129,7 +129,7 @@ def shards_of(X: Any, y: Any, sample_weight: Any = None) -> Iterable[Any] | None
         If labels or weights are given beside shards.
     """
     if y is not None:
-        if hasattr(X, "shards") and not hasattr(X, "shape"):
+        if is_dataset(X):
             raise ValueError("a data set brings its own labels: leave y out")
         return None
     shards = _given(X)
@@ -139,8 +139,8 @@ def shards_of(X: Any, y: Any, sample_weight: Any = None) -> Iterable[Any] | None
 
 
 def _given(X: Any) -> Iterable[Any] | None:
-    shards: Iterable[Any] | None = getattr(X, "shards", None)
-    if shards is not None:
+    if is_dataset(X):
+        shards: Iterable[Any] = X.shards
         return shards
     if isinstance(X, Iterator):
         return X
@@ -172,7 +172,7 @@ def entered(estimator: Any, plan: Plan, X: Any, y: Any, sample_weight: Any, seed
     shards = shards_of(X, y, sample_weight)
     if shards is None:
         found = _rows(estimator, plan, X, y, sample_weight, seed)
-    elif hasattr(X, "shards"):
+    elif is_dataset(X):
         found = _handles(plan, list(shards))
     else:
         found = _stored(plan, shards)

@@ -42,11 +42,7 @@ class FullBatch(LinearClassifier):
     """What learning by full batches shares; see `LogisticRegression`."""
 
     _above_zero: tuple[str, ...] = ("C", "tol")
-
-    # What subclasses say
-
-    def _loss(self) -> str:
-        raise NotImplementedError
+    _loss: str  # what subclasses make small
 
     def _penalised_intercept(self) -> float:
         """Return the factor by which squares of intercepts are penalised, beside those of coefficients."""
@@ -85,7 +81,7 @@ class FullBatch(LinearClassifier):
         if start is None:
             start = np.zeros(problems * (data.survey.n_features + 1))
         weights = data.survey.class_weights(self.class_weight)
-        task = Gradient(self._loss(), data.survey.classes, weights, self.fit_intercept)
+        task = Gradient(self._loss, data.survey.classes, weights, self.fit_intercept)
         checkpoint = Checkpoint.of(plan.executor, self.checkpoint, task, data.keys)
         learning = Learning(
             plan, data.shards, task, combine=summed, problems=problems, checkpoint=checkpoint, callback=self.callback

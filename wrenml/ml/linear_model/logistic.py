@@ -64,6 +64,8 @@ class LogisticRegression(FullBatch):
         Loss and time of each round; `history_to_frame` makes a table of it.
     """
 
+    _loss = MULTINOMIAL
+
     def __init__(  # noqa: PLR0913  # the parameters of an estimator
         self,
         *,
@@ -102,6 +104,3 @@ class LogisticRegression(FullBatch):
         if scores.ndim > 1:
             return log_softmax(scores, axis=1)
         return np.column_stack([log_expit(-scores), log_expit(scores)])
-
-    def _loss(self) -> str:
-        return MULTINOMIAL

@@ -22,7 +22,7 @@ from wrenml.ml.linear_model.settings import check_choices
 from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights, cut, narrowed, noted, weighted
 from wrenml.ml.linear_model.texts import OF_A_DATASET, features_of, labelled, store
 from wrenml.ml.model_selection.engine import Plan, planned, run
-from wrenml.ml.shards import forget_names, in_shard
+from wrenml.ml.shards import columns_of, forget_names, in_shard, is_dataset
 
 __all__ = ["ParallelPartialFit"]
 
@@ -125,7 +125,7 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
         self._check_parameters()
         seed = int(check_random_state(self.random_state).randint(_SEEDS))
         plan = planned(self.executor, "fit", self, None)
-        if hasattr(X, "shards"):
+        if is_dataset(X):
             shards, classes = self._surveyed(plan, X, shards_of(X, y, sample_weight))
         else:
             shards, classes = self._stored(plan, self._rows(X, y, sample_weight), seed)
@@ -167,33 +167,42 @@ class ParallelPartialFit(MetaEstimatorMixin, BaseEstimator):  # type: ignore[mis
     @available_if(_has("predict"))  # type: ignore[untyped-decorator]
     def predict(self, X: Any) -> Any:
         """What the fitted estimator predicts for X, of shape (n, n_features)."""
-        check_is_fitted(self)
-        return self.estimator_.predict(features_of(self.vectorizer, X))
+        found = self._features(X)
+        return self.estimator_.predict(found)
 
     @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Any:
         """The fitted estimator's probabilities for X: ndarray of shape (n, n_classes)."""
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(features_of(self.vectorizer, X))
+        found = self._features(X)
+        return self.estimator_.predict_proba(found)
 
     @available_if(_has("decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Any:
         """The fitted estimator's scores for X: ndarray of shape (n,) or (n, n_classes)."""
-        check_is_fitted(self)
-        return self.estimator_.decision_function(features_of(self.vectorizer, X))
+        found = self._features(X)
+        return self.estimator_.decision_function(found)
 
     @available_if(_has("transform"))  # type: ignore[untyped-decorator]
     def transform(self, X: Any) -> Any:
         """What the fitted estimator makes of X, of shape (n, n_features)."""
-        check_is_fitted(self)
-        return self.estimator_.transform(features_of(self.vectorizer, X))
+        found = self._features(X)
+        return self.estimator_.transform(found)
 
     @available_if(_has("score"))  # type: ignore[untyped-decorator]
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The fitted estimator's score for rows X and, where it needs them, labels `y` and their weights."""
-        check_is_fitted(self)
         given = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return float(self.estimator_.score(features_of(self.vectorizer, X), y, **given))
+        found = self._features(X)
+        return float(self.estimator_.score(found, y, **given))
+
+    def _features(self, X: Any) -> Any:
+        """Return what the fitted estimator learned from: it has not seen the names of a frame's columns."""
+        check_is_fitted(self)
+        found = features_of(self.vectorizer, X)
+        if not columns_of(found):
+            return found
+        validate_data(self, found, skip_check_array=True, reset=False)
+        return np.asarray(found)
 
     @property
     def classes_(self) -> Any:

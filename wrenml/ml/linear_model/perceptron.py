@@ -28,7 +28,7 @@ from wrenml.ml.linear_model.shards import FLOATS, Shard, Stored, checked_weights
 from wrenml.ml.linear_model.stopping import Patience, set_aside
 from wrenml.ml.linear_model.texts import OF_A_DATASET, featured, labelled, read_documents, store
 from wrenml.ml.model_selection.engine import Plan, planned
-from wrenml.ml.shards import check_some, forget_names
+from wrenml.ml.shards import check_some, forget_names, is_dataset
 
 __all__ = ["ParallelPerceptron"]
 
@@ -205,7 +205,7 @@ class ParallelPerceptron(LinearClassifier):
         if self.early_stopping:
             raise ValueError("fit_shards() sets no rows aside: early_stopping=True needs fit(X, y)")
         plan = planned(self.executor, "fit_shards", self, None)
-        if hasattr(shards, "shards"):
+        if is_dataset(shards):
             if self.vectorizer is not None:
                 raise ValueError(OF_A_DATASET)
             data = entered(self, plan, shards, None, None, None)

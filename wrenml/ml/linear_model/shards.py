@@ -14,7 +14,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 
 from wrenml.executor import Executor
-from wrenml.ml.shards import check_columns, check_width, columns_of, in_shard, parts_of
+from wrenml.ml.shards import check_columns, check_width, columns_of, given_parts, in_shard
 
 __all__ = [
     "FLOATS",
@@ -210,7 +210,7 @@ def checked(number: int, parts: Any, rows: Callable[[Any], Any] = features) -> S
     ValueError
         If it is empty or not valid; it names the shard by its number.
     """
-    given = parts_of(number, parts)
+    given = given_parts(number, parts)
     with in_shard(number):
         X, y, *rest = given
         X = rows(X)

@@ -39,6 +39,7 @@ class LinearSVC(FullBatch):
     """
 
     _above_zero = ("C", "tol", "intercept_scaling")
+    _loss = "squared_hinge"
 
     def __init__(  # noqa: PLR0913  # the parameters of an estimator
         self,
@@ -66,9 +67,6 @@ class LinearSVC(FullBatch):
         self.checkpoint = checkpoint
         self.callback = callback
         self.executor = executor
-
-    def _loss(self) -> str:
-        return "squared_hinge"
 
     def _penalised_intercept(self) -> float:
         return float(self.intercept_scaling) ** -2

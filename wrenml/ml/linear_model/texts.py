@@ -19,6 +19,7 @@ from sklearn.utils.validation import validate_data
 
 from wrenml.ml.linear_model.shards import Shard, Stored, checked_weights, features, read
 from wrenml.ml.model_selection.engine import Plan
+from wrenml.ml.shards import is_dataset
 from wrenml.ml.text import HashingVectorizer
 from wrenml.ml.text.documents import documents_of, plain_parameters
 
@@ -88,7 +89,7 @@ def features_of(vectorizer: Any, given: Any) -> Any:
     ValueError
         If it is a data set in shards.
     """
-    if hasattr(given, "shards") and not hasattr(given, "shape"):
+    if is_dataset(given):
         raise ValueError(
             "a data set is not read here: dataset.map(lambda X, y: model.predict(X)) has workers read and predict its "
             "shards, and dataset.to_arrays() reads all rows"

@@ -10,6 +10,7 @@ import sklearn.preprocessing as theirs
 
 from wrenml.executor import Executor
 from wrenml.ml.preprocessing.parts import DEFAULT_SHARDS, learned, plain, unwrapped, written
+from wrenml.ml.shards import is_dataset
 from wrenml.ml.signatures import with_parameters
 
 __all__ = ["MaxAbsScaler", "MinMaxScaler"]
@@ -84,7 +85,7 @@ class MinMaxScaler(theirs.MinMaxScaler):  # type: ignore[misc]  # scikit-learn h
         sklearn.exceptions.NotFittedError
             Before it has learned.
         """
-        if hasattr(X, "shards"):
+        if is_dataset(X):
             return written(self, theirs.MinMaxScaler, X, url, overwrite=overwrite)
         return super().transform(X)
 
@@ -129,7 +130,7 @@ class MaxAbsScaler(theirs.MaxAbsScaler):  # type: ignore[misc]  # scikit-learn h
 
     def transform(self, X: Any, *, url: Any = None, overwrite: bool = False) -> Any:
         """Scale rows here, or have workers write a scaled data set; as `MinMaxScaler.transform`."""
-        if hasattr(X, "shards"):
+        if is_dataset(X):
             return written(self, theirs.MaxAbsScaler, X, url, overwrite=overwrite)
         return super().transform(X)
 

@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 
 from wrenml.ml.model_selection.engine import planned, run
 from wrenml.ml.preprocessing.parts import DEFAULT_SHARDS, plain, slices
+from wrenml.ml.shards import is_dataset
 from wrenml.ml.signatures import with_parameters
 from wrenml.ml.text.documents import over_shards, stacked
 
@@ -60,13 +61,13 @@ class FeatureHasher(theirs.FeatureHasher):  # type: ignore[misc]  # scikit-learn
         ValueError
             scikit-learn's; or a column is not there.
         """
-        if hasattr(raw_X, "shards") and (self.columns is None or raw_X.n_features is None):
+        if is_dataset(raw_X) and (self.columns is None or raw_X.n_features is None):
             raise ValueError("of a data set, columns= of its rows are hashed: give their numbers; lines have none")
         if self.columns is None:
             samples = [sample if isinstance(sample, Mapping | str) else list(sample) for sample in raw_X]
             return stacked(over_shards(self, partial(_hashed, plain(self, theirs.FeatureHasher)), samples))
         hasher = _ColumnHasher(plain(self, theirs.FeatureHasher, input_type="string"), tuple(self.columns))
-        if hasattr(raw_X, "shards"):
+        if is_dataset(raw_X):
             if url is None:
                 raise ValueError("a data set is written anew, by the workers: say where with url=")
             return raw_X.transform(hasher, url, executor=self.executor, overwrite=overwrite)

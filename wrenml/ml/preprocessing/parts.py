@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from wrenml.ml.linear_model.entering import shards_of
 from wrenml.ml.linear_model.shards import FLOATS, Shard, checked_weights, weighted
 from wrenml.ml.model_selection.engine import planned, run
-from wrenml.ml.shards import check_some, common_width, forget_names, in_shard, parts_of
+from wrenml.ml.shards import check_some, common_width, forget_names, given_parts, in_shard
 
 __all__ = ["DEFAULT_SHARDS", "as_theirs", "learned", "plain", "slices", "unwrapped", "written"]
 
@@ -100,7 +100,7 @@ def learned(
     else:
         # One at a time: together they may be larger than memory.
         shards = [
-            shard if hasattr(shard, "load") else put((parts_of(number, shard)[0], None))
+            shard if hasattr(shard, "load") else put((given_parts(number, shard)[0], None))
             for number, shard in enumerate(given)
         ]
         forget_names(ours)

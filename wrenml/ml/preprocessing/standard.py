@@ -9,6 +9,7 @@ import numpy as np
 import sklearn.preprocessing as theirs
 
 from wrenml.ml.preprocessing.parts import DEFAULT_SHARDS, learned, unwrapped, written
+from wrenml.ml.shards import is_dataset
 from wrenml.ml.signatures import with_parameters
 
 __all__ = ["StandardScaler"]
@@ -98,7 +99,7 @@ class StandardScaler(theirs.StandardScaler):  # type: ignore[misc]  # scikit-lea
         sklearn.exceptions.NotFittedError
             Before it has learned.
         """
-        if hasattr(X, "shards"):
+        if is_dataset(X):
             return written(self, theirs.StandardScaler, X, url, overwrite=overwrite)
         return super().transform(X, copy)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -22,6 +23,8 @@ class Weighing:
 
     use_idf: bool
     transformer_: Any
+    _columns: Callable[[], int | None]
+    """How many columns there are; None if that is not known yet."""
 
     @property
     def idf_(self) -> Any:
@@ -45,10 +48,6 @@ class Weighing:
         transformer = self._transformer()
         transformer.idf_ = value
         self.transformer_ = transformer
-
-    def _columns(self) -> int | None:
-        """How many columns there are; None if that is not known yet."""
-        raise NotImplementedError
 
     def _check_fitted(self) -> None:
         check_is_fitted(self, "transformer_", msg="The TF-IDF vectorizer is not fitted")
