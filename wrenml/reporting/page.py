@@ -70,7 +70,7 @@ def _job(record: Record, view: View) -> str:
     if calls:
         parts += [_over_time(calls), _durations(calls), _slowest(calls)]
     if failures:
-        parts.append(_failed(failures))
+        parts.append(_failed(failures, view.id))
     return "\n".join(parts) + "\n"
 
 
@@ -124,9 +124,11 @@ def _slowest(calls: Sequence[CallTimes]) -> str:
     return "<h2>Slowest calls</h2>" + _table(("call", "ran", "worker", ""), rows)
 
 
-def _failed(failures: Sequence[Found]) -> str:
+def _failed(failures: Sequence[Found], job: str) -> str:
     left = len(failures) - _FAILURES
-    more = f'<p class="soft">… and {left:,} more: <code>wrenml show JOB --json</code> lists all</p>' if left > 0 else ""
+    more = (
+        f'<p class="soft">… and {left:,} more: <code>wrenml show {job} --json</code> lists all</p>' if left > 0 else ""
+    )
     return "<h2>Failures</h2>" + "\n".join(map(_failure, failures[:_FAILURES])) + more
 
 
